@@ -1,0 +1,205 @@
+"""Every knob: `ModelSettings` from the environment, read once per process, and `InferenceConfig`, one per request.
+
+Importing this module reads nothing: `ModelSettings()` reads the environment when it is constructed, so that a missing
+variable is an error with a sentence, not a stack of import failures.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from roundtable.errors import InvalidParameters, InvalidSettings
+
+ResponseFormat = Literal["json", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "txt", "rttm"]
+MAX_SPEAKERS = 64
+"""More voices than any diarizer tells apart in one recording; a larger number is a typing error."""
+
+HOTWORDS_LIMIT = 200
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+
+
+class ModelSettings(BaseSettings):
+    """What this process serves, from the environment (names as below, in capitals). Immutable.
+
+    A model is a Hub id, a local folder, `.` (the weights lie in this repository) or `embedded`; which of these an engine
+    takes is for its loader to say. An empty variable is the same as an unset one.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", protected_namespaces=())
+
+    asr_model: str = Field(min_length=1)
+    """Required. The engine that turns speech into words."""
+
+    diarization_model: str | None = None
+    """Unset: nobody is told apart, and `speakers` is []."""
+
+    summarize_model: str | None = None
+    """Unset: `summarize` is []."""
+
+    hf_token: SecretStr | None = None
+    """For gated models. Set it as a *secret* of the endpoint, with read access only."""
+
+    max_audio_bytes: int = Field(default=512 * 1024 * 1024, ge=1024)
+    """Largest recording, as a file, in bytes. The base64 text of a request may be a third longer."""
+
+    max_audio_seconds: float = Field(default=4 * 3600.0, gt=0, le=24 * 3600)
+    """Longest recording, in seconds, enforced while decoding. An hour of decoded audio takes 230 MB of memory."""
+
+    @classmethod
+    def load(cls, **overrides: Any) -> ModelSettings:
+        """Read the environment. Raises `InvalidSettings`, naming each variable and what is wrong with it."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            raise InvalidSettings(_explain_settings(error)) from None  # the cause would show the values
+
+
+class InferenceConfig(BaseModel):
+    """The `parameters` of one request. Unknown names are refused; numbers and booleans may arrive as strings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """`translate` writes English, whatever is spoken. Not every engine can."""
+
+    batch_size: int = Field(default=24, ge=1, le=256)
+    """Windows decoded together. More is faster on a GPU until memory ends; the result does not depend on it."""
+
+    chunk_length_s: int = Field(default=30, ge=1, le=30)
+    """Longest window handed to the ASR engine, in seconds. Shorter windows cost accuracy at their edges."""
+
+    sampling_rate: int = 16000
+    """The rate the engines hear, in Hz. Every engine of today hears 16000; recordings of any rate are resampled to it."""
+
+    language: str | None = None
+    """ISO 639-1 code of the speech, such as `en`. None: detect it, where the engine can."""
+
+    num_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
+    """Exactly this many people speak. Overrides the two bounds below."""
+
+    min_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
+    max_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
+
+    word_timestamps: bool = True
+    """Off: `words` is [] in the reply. Who said what is then still worked out word by word."""
+
+    diarize: bool = True
+    """Off: this request skips diarization, and `speakers` is []."""
+
+    summarize: bool = True
+    """Off: this request skips the summary, and `summarize` is []."""
+
+    summary_format: Literal["text", "structured"] = "text"
+    """`structured` adds `summary`: title, key points, decisions and action items, each with its evidence."""
+
+    summary_max_tokens: int = Field(default=530, ge=1, le=8192)
+    summary_min_tokens: int = Field(default=30, ge=0, le=8192)
+
+    prompt: str | None = Field(default=None, max_length=2000)
+    """Text that came before this recording, for engines that take context."""
+
+    hotwords: Annotated[tuple[str, ...], Field(max_length=HOTWORDS_LIMIT)] = ()
+    """Names and terms to expect, as a list or as one comma-separated string."""
+
+    temperature: float = Field(default=0.0, ge=0.0, le=1.0)
+    """0 is greedy decoding; engines that sample fall back to higher values by themselves when a window fails."""
+
+    response_format: ResponseFormat = "json"
+    """`srt`, `vtt`, `tsv`, `txt` and `rttm` put the file into `text`."""
+
+    timeout_s: float | None = Field(default=None, gt=0, le=24 * 3600)
+    """Give up after this many seconds, checked between windows and stages. None: never."""
+
+    request_id: str = ""
+    """Names this request in the reply, in errors and in logs: letters, digits and `._:-`, up to 128. Made up when empty."""
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, Any] | None) -> InferenceConfig:
+        """Validate a request's parameters. Raises `InvalidParameters`, naming every field that is wrong and why."""
+        try:
+            return cls.model_validate(dict(parameters or {}))
+        except ValidationError as error:
+            raise InvalidParameters(_explain_parameters(error)) from None  # the cause would show the values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, values: Any) -> Any:
+        # Clients that serialise a whole options object send null for everything that they leave alone.
+        return {name: value for name, value in values.items() if value is not None} if isinstance(values, dict) else values
+
+    @field_validator("language", mode="after")
+    @classmethod
+    def _language_code(cls, value: str | None) -> str | None:
+        if value is None or value.lower() in {"", "auto"}:
+            return None
+        if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z]{2,4})?", value):
+            raise ValueError("must be a language code such as 'en', or 'auto'")
+        return value.lower()
+
+    @field_validator("sampling_rate", mode="after")
+    @classmethod
+    def _only_rate(cls, value: int) -> int:
+        if value != 16000:
+            raise ValueError("must be 16000, the rate that the engines hear; recordings of any rate are resampled to it")
+        return value
+
+    @field_validator("hotwords", mode="before")
+    @classmethod
+    def _split_hotwords(cls, value: Any) -> Any:
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(word.strip() for word in words if word.strip()) if _is_strings(words) else value
+
+    @field_validator("request_id", mode="after")
+    @classmethod
+    def _plain_request_id(cls, value: str) -> str:
+        if not value:
+            return uuid.uuid4().hex
+        if not _REQUEST_ID.fullmatch(value):
+            raise ValueError("must be 1 to 128 letters, digits or any of . _ : -")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered_bounds(self) -> InferenceConfig:
+        if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
+            raise ValueError("min_speakers must not be greater than max_speakers")
+        if self.summary_min_tokens > self.summary_max_tokens:
+            raise ValueError("summary_min_tokens must not be greater than summary_max_tokens")
+        return self
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _explain_parameters(error: ValidationError) -> str:
+    """One sentence per wrong field: its name and pydantic's reason. Never a value: values are the caller's content."""
+    sentences = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        field = ".".join(str(part) for part in problem["loc"][:1]) or "parameters"
+        if problem["type"] == "extra_forbidden":
+            sentences.append(f"{_printable(field)}: unknown parameter")
+        else:
+            sentences.append(f"{_printable(field)}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(sentences)
+
+
+def _explain_settings(error: ValidationError) -> str:
+    sentences = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        variable = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+        if problem["type"] == "missing":
+            sentences.append(f"{variable} is not set: give it a Hub id, a local folder or 'embedded'")
+        else:
+            sentences.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(sentences)
+
+
+def _printable(name: str) -> str:
+    """A field name as the caller wrote it, made safe for a log line: a name is theirs too, and may be anything."""
+    return re.sub(r"[^A-Za-z0-9_\-]", "?", name)[:64]
