@@ -55,7 +55,7 @@ class RoundtableError(Exception):
         # What starlette's own exception handler reads.
         self.status_code = self.status
         self.detail: Any = self.as_dict()
-        self.headers: dict[str, str] | None = None
+        self.headers = None
 
     def with_request_id(self, request_id: str) -> RoundtableError:
         """The same error, naming the request that met it (unless one is named already)."""
