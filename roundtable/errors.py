@@ -30,6 +30,7 @@ content, a path, a token or a body.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 try:
@@ -55,7 +56,7 @@ class RoundtableError(Exception):
         # What starlette's own exception handler reads.
         self.status_code = self.status
         self.detail: Any = self.as_dict()
-        self.headers = None
+        self.headers: Mapping[str, str] | None = None
 
     def with_request_id(self, request_id: str) -> RoundtableError:
         """The same error, naming the request that met it (unless one is named already)."""
