@@ -117,7 +117,7 @@ class InferenceConfig(BaseModel):
     """Give up after this many seconds, checked between windows and stages. None: never."""
 
     request_id: str = ""
-    """Names this request in the reply, in errors and in logs: letters, digits and `._:-`, up to 128. Made up when empty."""
+    """Names this request in the reply, in errors and in logs: letters, digits and `._:-`, up to 128. Empty: one is made up."""
 
     @classmethod
     def parse(cls, parameters: Mapping[str, Any] | None) -> InferenceConfig:
@@ -158,9 +158,7 @@ class InferenceConfig(BaseModel):
     @field_validator("request_id", mode="after")
     @classmethod
     def _plain_request_id(cls, value: str) -> str:
-        if not value:
-            return uuid.uuid4().hex
-        if not _REQUEST_ID.fullmatch(value):
+        if value and not _REQUEST_ID.fullmatch(value):
             raise ValueError("must be 1 to 128 letters, digits or any of . _ : -")
         return value
 
@@ -171,6 +169,13 @@ class InferenceConfig(BaseModel):
         if self.summary_min_tokens > self.summary_max_tokens:
             raise ValueError("summary_min_tokens must not be greater than summary_max_tokens")
         return self
+
+
+def request_id_of(data: Any) -> str:
+    """The id that a request names, if it is a usable one, else a fresh one. Never raises: errors need an id as well."""
+    parameters = data.get("parameters") if isinstance(data, Mapping) else None
+    named = parameters.get("request_id") if isinstance(parameters, Mapping) else None
+    return named if isinstance(named, str) and _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
 
 
 def _is_strings(value: Any) -> bool:

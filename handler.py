@@ -1,0 +1,201 @@
+"""One recording in, who said what, when, in which language and what it means out: the door that every host comes through.
+
+Hugging Face's containers, our own server, Ray Serve and a plain Python call all construct `EndpointHandler(path)` once and
+call it with `{"inputs": <audio>, "parameters": {...}}`. This file is the contract and the order of the stages. What a
+parameter means is in `config.py`, what an engine does in `roundtable/`, who said what in `diarization_utils.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# hf-serve loads this file without putting its folder on sys.path; the other hosts may have a `config` of their own there.
+_HERE = str(Path(__file__).resolve().parent)
+if not sys.path or sys.path[0] != _HERE:
+    sys.path.insert(0, _HERE)
+
+# Third-party telemetry is opt-in here, and has to be off before the import that would start it.
+for _variable, _off in (("PYANNOTE_METRICS_ENABLED", "0"), ("HF_HUB_DISABLE_TELEMETRY", "1"), ("DO_NOT_TRACK", "1")):
+    os.environ.setdefault(_variable, _off)
+
+from collections.abc import Mapping  # noqa: E402  # the lines above must come first
+from concurrent.futures import Future, ThreadPoolExecutor  # noqa: E402
+from typing import Any  # noqa: E402
+
+from config import InferenceConfig, ModelSettings, request_id_of  # noqa: E402
+from diarization_utils import merge, plain_turns, speaker_stats  # noqa: E402
+from roundtable.asr import TranscribeOptions  # noqa: E402
+from roundtable.audio import Audio, decode_audio, decode_base64  # noqa: E402
+from roundtable.control import Control, ProgressCallback  # noqa: E402
+from roundtable.diarization import DiarizeOptions  # noqa: E402
+from roundtable.engines import Engines  # noqa: E402
+from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError  # noqa: E402
+from roundtable.formats import render  # noqa: E402
+from roundtable.run import Run  # noqa: E402
+from roundtable.summarization import SummarizeOptions  # noqa: E402
+from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript  # noqa: E402
+
+
+class EndpointHandler:
+    """Loaded and warm once constructed; raises `EngineError` otherwise. May be called from several threads at once."""
+
+    def __init__(self, path: str = "", *, settings: ModelSettings | None = None, engines: Engines | None = None) -> None:
+        """`path` is the repository's folder, as every host passes it. Settings come from the environment unless given."""
+        self.path = path or _HERE
+        self.settings = settings or ModelSettings.load()
+        self.engines = engines or Engines.load(
+            self.settings.asr_model, self.settings.diarization_model, self.settings.summarize_model
+        )
+
+    def __call__(self, data: Any, *, on_progress: ProgressCallback | None = None) -> dict[str, Any]:
+        """Answer one request with plain JSON types.
+
+        Raises `RequestError` if the caller can mend it, `CapacityError` if trying again may help, `EngineError` otherwise.
+        """
+        run = Run(request_id_of(data))
+        try:
+            return self._answer(data, run, on_progress)
+        except RoundtableError as error:
+            run.outcome = error.code
+            raise error.with_request_id(run.request_id) from None
+        except MemoryError:
+            run.outcome = OutOfMemory.code
+            raise OutOfMemory("There was not enough memory for this recording.", request_id=run.request_id) from None
+        except Exception as error:
+            run.outcome = EngineFailed.code
+            run.log_failure(error)
+            # Not `from error`: its text may quote what was said, and hosts log the whole chain.
+            raise EngineFailed(f"The {run.stage} stage failed.", request_id=run.request_id) from None
+        finally:
+            run.log()
+
+    def _answer(self, data: Any, run: Run, on_progress: ProgressCallback | None) -> dict[str, Any]:
+        inputs, config = _parse(data)
+        control = Control(config.timeout_s, on_progress)
+
+        with run.timed("decode"):
+            audio = self._decode(inputs)
+        run.audio_s = audio.duration_s
+        control.check()
+
+        transcript, diarization = self._listen(audio, config, control, run)
+
+        with run.timed("merge"):
+            if diarization is None:
+                turns: tuple[SpeakerTurn, ...] = ()
+                summary_turns = plain_turns(transcript)
+                stats = ()
+            else:
+                turns = summary_turns = merge(transcript, diarization, audio.duration_s)
+                stats = speaker_stats(turns, diarization)
+
+        summary = self._summarize(summary_turns, transcript, config, control, run)
+
+        run.stage = "format"
+        conversation = Conversation(
+            transcript=transcript,
+            duration_s=audio.duration_s,
+            diarization=diarization,
+            turns=turns,
+            speaker_stats=stats,
+            summary=summary,
+            evidence_in="chunks" if diarization is None else "speakers",
+            outcome="degraded" if run.degraded else "ok",
+            warnings=tuple(run.warnings),
+            models=self.engines.names(),
+            timings_s=run.timings_s(),
+            request_id=run.request_id,
+            task=config.task,
+        )
+        run.outcome = conversation.outcome
+        return render(
+            conversation,
+            config.response_format,
+            word_timestamps=config.word_timestamps,
+            structured_summary=config.summary_format == "structured",
+        )
+
+    def _decode(self, inputs: bytes | str) -> Audio:
+        max_bytes = self.settings.max_audio_bytes
+        data = decode_base64(inputs, max_bytes=max_bytes) if isinstance(inputs, str) else inputs
+        return decode_audio(data, max_bytes=max_bytes, max_seconds=self.settings.max_audio_seconds)
+
+    def _listen(
+        self, audio: Audio, config: InferenceConfig, control: Control, run: Run
+    ) -> tuple[Transcript, Diarization | None]:
+        """Transcribe and diarize at the same time. Without a transcript there is nothing to say; without turns there is."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="diarize")
+        try:
+            diarizing: Future[Diarization] | None = None
+            if self.engines.diarizer is not None and config.diarize:
+                options = DiarizeOptions(config.num_speakers, config.min_speakers, config.max_speakers)
+                diarizing = pool.submit(run.timed("diarize")(self.engines.diarizer.diarize), audio, options, control)
+            try:
+                with run.timed("asr"):
+                    transcript = self.engines.transcriber.transcribe(audio, _transcribe_options(config), control)
+            except BaseException:
+                control.cancel()  # nobody will read the turns
+                raise
+            run.warnings += transcript.warnings
+            if diarizing is None:
+                return transcript, None
+            with run.degrades("diarize", "The speakers could not be told apart; the transcript is complete."):
+                diarization = diarizing.result()
+                run.warnings += diarization.warnings
+                return transcript, diarization
+            return transcript, None
+        finally:
+            pool.shutdown(wait=False)
+
+    def _summarize(
+        self, turns: tuple[SpeakerTurn, ...], transcript: Transcript, config: InferenceConfig, control: Control, run: Run
+    ) -> Summary | None:
+        if self.engines.summarizer is None or not config.summarize:
+            return None
+        options = SummarizeOptions(
+            format=config.summary_format,
+            max_tokens=config.summary_max_tokens,
+            min_tokens=config.summary_min_tokens,
+            language="en" if config.task == "translate" else transcript.language.code if transcript.language else None,
+        )
+        with run.degrades("summarize", "The summary could not be made; the transcript is complete."), run.timed("summarize"):
+            control.check()
+            summary = self.engines.summarizer.summarize(turns, options, control)
+            run.warnings += summary.warnings
+            return summary
+        return None
+
+
+def _parse(data: Any) -> tuple[bytes | str, InferenceConfig]:
+    """Take a request apart. Parameters are checked before anything costs time."""
+    if not isinstance(data, Mapping):
+        raise InvalidParameters("The request must be an object with 'inputs' and, if needed, 'parameters'.")
+    parameters = data.get("parameters")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise InvalidParameters("parameters: must be an object.")
+    config = InferenceConfig.parse(parameters)
+    if set(data) - {"inputs", "parameters"}:
+        raise InvalidParameters("The request has fields other than 'inputs' and 'parameters'; settings go into 'parameters'.")
+    inputs = data.get("inputs")
+    if inputs is None:
+        raise MissingInputs("inputs: is missing; it holds the recording, as base64 text or as raw bytes.")
+    if isinstance(inputs, (bytearray, memoryview)):
+        inputs = bytes(inputs)
+    if not isinstance(inputs, (bytes, str)):
+        raise InvalidParameters("inputs: must be base64 text, a data: URI or raw bytes.")
+    return inputs, config
+
+
+def _transcribe_options(config: InferenceConfig) -> TranscribeOptions:
+    return TranscribeOptions(
+        task=config.task,
+        language=config.language,
+        batch_size=config.batch_size,
+        chunk_length_s=config.chunk_length_s,
+        word_timestamps=config.word_timestamps,
+        prompt=config.prompt,
+        hotwords=config.hotwords,
+        temperature=config.temperature,
+    )
