@@ -175,7 +175,8 @@ def request_id_of(data: Any) -> str:
     """The id that a request names, if it is a usable one, else a fresh one. Never raises: errors need an id as well."""
     parameters = data.get("parameters") if isinstance(data, Mapping) else None
     named = parameters.get("request_id") if isinstance(parameters, Mapping) else None
-    return named if isinstance(named, str) and _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
+    named = named.strip() if isinstance(named, str) else ""
+    return named if _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
 
 
 def _is_strings(value: Any) -> bool:

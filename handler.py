@@ -20,22 +20,24 @@ if not sys.path or sys.path[0] != _HERE:
 for _variable, _off in (("PYANNOTE_METRICS_ENABLED", "0"), ("HF_HUB_DISABLE_TELEMETRY", "1"), ("DO_NOT_TRACK", "1")):
     os.environ.setdefault(_variable, _off)
 
-from collections.abc import Mapping  # noqa: E402  # the lines above must come first
-from concurrent.futures import Future, ThreadPoolExecutor  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Callable, Mapping  # the lines above must come first
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
-from config import InferenceConfig, ModelSettings, request_id_of  # noqa: E402
-from diarization_utils import merge, plain_turns, speaker_stats  # noqa: E402
-from roundtable.asr import TranscribeOptions  # noqa: E402
-from roundtable.audio import Audio, decode_audio, decode_base64  # noqa: E402
-from roundtable.control import Control, ProgressCallback  # noqa: E402
-from roundtable.diarization import DiarizeOptions  # noqa: E402
-from roundtable.engines import Engines  # noqa: E402
-from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError  # noqa: E402
-from roundtable.formats import render  # noqa: E402
-from roundtable.run import Run  # noqa: E402
-from roundtable.summarization import SummarizeOptions  # noqa: E402
-from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript  # noqa: E402
+from config import InferenceConfig, ModelSettings, request_id_of
+from diarization_utils import merge, plain_turns, speaker_stats
+from roundtable.asr import TranscribeOptions
+from roundtable.audio import Audio, decode_audio, decode_base64
+from roundtable.control import Control, ProgressCallback
+from roundtable.diarization import DiarizeOptions
+from roundtable.engines import Engines
+from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError
+from roundtable.formats import render
+from roundtable.run import Run
+from roundtable.summarization import SummarizeOptions
+from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript
+
+_Answer = TypeVar("_Answer")
 
 
 class EndpointHandler:
@@ -54,9 +56,23 @@ class EndpointHandler:
 
         Raises `RequestError` if the caller can mend it, `CapacityError` if trying again may help, `EngineError` otherwise.
         """
+        return self._answer(data, on_progress, _render)
+
+    def converse(self, data: Any, *, on_progress: ProgressCallback | None = None) -> Conversation:
+        """The same, before it is made into a reply: for callers in this process that want more than one format."""
+        return self._answer(data, on_progress, lambda conversation, config: conversation)
+
+    def _answer(
+        self, data: Any, on_progress: ProgressCallback | None, finish: Callable[[Conversation, InferenceConfig], _Answer]
+    ) -> _Answer:
         run = Run(request_id_of(data))
         try:
-            return self._answer(data, run, on_progress)
+            inputs, config = _parse(data)
+            conversation = self._converse(inputs, config, Control(config.timeout_s, on_progress), run)
+            run.stage = "format"
+            answer = finish(conversation, config)
+            run.outcome = conversation.outcome
+            return answer
         except RoundtableError as error:
             run.outcome = error.code
             raise error.with_request_id(run.request_id) from None
@@ -71,10 +87,7 @@ class EndpointHandler:
         finally:
             run.log()
 
-    def _answer(self, data: Any, run: Run, on_progress: ProgressCallback | None) -> dict[str, Any]:
-        inputs, config = _parse(data)
-        control = Control(config.timeout_s, on_progress)
-
+    def _converse(self, inputs: bytes | str, config: InferenceConfig, control: Control, run: Run) -> Conversation:
         with run.timed("decode"):
             audio = self._decode(inputs)
         run.audio_s = audio.duration_s
@@ -93,8 +106,7 @@ class EndpointHandler:
 
         summary = self._summarize(summary_turns, transcript, config, control, run)
 
-        run.stage = "format"
-        conversation = Conversation(
+        return Conversation(
             transcript=transcript,
             duration_s=audio.duration_s,
             diarization=diarization,
@@ -108,13 +120,6 @@ class EndpointHandler:
             timings_s=run.timings_s(),
             request_id=run.request_id,
             task=config.task,
-        )
-        run.outcome = conversation.outcome
-        return render(
-            conversation,
-            config.response_format,
-            word_timestamps=config.word_timestamps,
-            structured_summary=config.summary_format == "structured",
         )
 
     def _decode(self, inputs: bytes | str) -> Audio:
@@ -186,6 +191,15 @@ def _parse(data: Any) -> tuple[bytes | str, InferenceConfig]:
     if not isinstance(inputs, (bytes, str)):
         raise InvalidParameters("inputs: must be base64 text, a data: URI or raw bytes.")
     return inputs, config
+
+
+def _render(conversation: Conversation, config: InferenceConfig) -> dict[str, Any]:
+    return render(
+        conversation,
+        config.response_format,
+        word_timestamps=config.word_timestamps,
+        structured_summary=config.summary_format == "structured",
+    )
 
 
 def _transcribe_options(config: InferenceConfig) -> TranscribeOptions:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundtable.asr import Transcriber, TranscribeOptions, load_transcriber
+from roundtable.asr import TranscribeOptions, Transcriber, load_transcriber
 from roundtable.audio import decode_audio
 from roundtable.control import Control
-from roundtable.diarization import Diarizer, DiarizeOptions, load_diarizer
+from roundtable.diarization import DiarizeOptions, Diarizer, load_diarizer
 from roundtable.errors import EngineFailed, RoundtableError
 from roundtable.summarization import SummarizeOptions, Summarizer, load_summarizer
 from roundtable.transcript import SpeakerTurn, Stage

