@@ -1,0 +1,673 @@
+"""Words x speaker turns -> who said what. Pure functions on plain data; nothing here raises, whatever the times.
+
+`merge` is the way through this file, in its order: the diarization is put straight, every word gets a usable time, the turns
+testify about each word, smoothing decides, and runs of one speaker become `SpeakerTurn`s. Sorted input costs O(words + turns)
+time and memory; what has to be sorted or put straight first costs a logarithm more.
+
+The rule behind the rest: text is never lost, doubled or moved, and nobody is named without evidence. What this file does not
+do: change a word, find a name, or ask a model who may have said something.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain, groupby, pairwise
+from operator import attrgetter
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from roundtable.transcript import Diarization, Segment, SpeakerStats, SpeakerTurn, Transcript, Turn, Word
+
+Smoothing = Literal["none", "sentence", "viterbi"]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+NOBODY = -1
+"""In place of a speaker's number."""
+
+# Times, in seconds.
+MAX_WORD_S = 1.5
+"""No word takes longer: what an engine reports beyond is silence that it could not place."""
+CHARACTER_S = 0.06
+"""One character of a word whose end is unknown."""
+NEAREST_S = 1.0
+"""A word further than this from every turn was said by nobody that the diarizer heard."""
+PAUSE_S = 0.3
+"""A silence between two words at which a change of speaker is nothing unusual."""
+NEW_TURN_PAUSE_S = 2.0
+"""A silence after which even the same speaker begins a new turn."""
+MAX_TIME_S = 1e9
+"""Longer than any recording; sums of times below it stay finite and exact enough."""
+INSIDE_SHARE = 0.9
+"""A word with this share of its time in a turn lies in it: no two clocks agree to the last frame."""
+
+# Segments without word times: which turns may take a piece of the text, and where it may be cut.
+MIN_PIECE_S = 1.0
+MIN_PIECE_SHARE = 0.2
+LONG_SEGMENT_S = 15.0
+"""`MIN_PIECE_SHARE` is a share of the segment, or of this, so that a minute-long segment does not hide a turn of 3 s."""
+SNAP_S = 1.0
+"""A cut moves to the end of a sentence that lies within this much speech of it."""
+
+SENTENCE_ENDS = frozenset(".?!…。？！｡।॥؟۔።")
+CLAUSE_ENDS = frozenset(",;:—–、，；：،؛")
+CLOSING_MARKS = "\"'”’»)]}」』）》\u200b \t\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingCosts:
+    """What the Viterbi smoothing charges. The unit: 1 is the evidence of one word that lies wholly in a speaker's turns.
+
+    Chosen by `python -m benchmarks.merge --tune` on its development seeds; its table is made on others.
+    """
+
+    mid_clause: float = 1.0
+    """Changing speaker between two words that nothing separates."""
+    unpunctuated: float = 0.5
+    """... the same in a text without a single full stop, where nothing tells the middle of a clause from its end."""
+    clause_end: float = 0.5
+    """... after a comma or the like."""
+    segment_end: float = 0.4
+    """... where the ASR engine began a new segment."""
+    sentence_end: float = 0.1
+    """... after a full stop or the like."""
+    pause: float = 0.05
+    """... at a silence of `PAUSE_S`, or beside words that nobody was found saying. No change is cheaper than this."""
+    own_turn_share: float = 0.4
+    """A word that lies in a turn and fills this share of it *is* that turn, and the smoothing must not take it away."""
+    nearby: float = 0.3
+    """Evidence of a turn that touches the word without overlapping it; falls to 0 at `NEAREST_S`."""
+
+
+COSTS = SmoothingCosts()
+
+
+def merge(
+    transcript: Transcript,
+    diarization: Diarization,
+    duration_s: float,
+    *,
+    smoothing: Smoothing = "viterbi",
+    costs: SmoothingCosts = COSTS,
+) -> tuple[SpeakerTurn, ...]:
+    """Say who said what: every word of the transcript, once and in order, in runs of one speaker.
+
+    `smoothing`: `none` takes each word by itself, `sentence` gives each sentence to whoever most of it overlaps, `viterbi`
+    (the one to use) changes speaker only where the evidence pays for it. `duration_s` is the recording's; if it is negative
+    or no number, the last finite time of words and turns takes its place.
+
+    Promises, for every input. It does not raise. The texts of all words, joined, are `transcript.text`, but for white space at
+    its two ends and segments whose text is blank; `SpeakerTurn.text` is its words' texts, joined and stripped. Times lie in
+    [0, duration] and no word begins before the one before it ends. A word's speaker is one of `clean_diarization`'s, or None,
+    with `outside_speech`, if nobody speaks within `NEAREST_S` of it. The order of the turns does not matter. Merging the
+    result again, with its turns as segments, gives every word the same speaker.
+    """
+    limit_s = _limit_s(transcript, diarization, duration_s)
+    diarization = clean_diarization(diarization, limit_s)
+    words = _timed_words(transcript, diarization.turns, limit_s)
+    if not words.texts:
+        return ()
+    speakers = sorted({turn.speaker for turn in diarization.turns})
+    evidence = _hear(words, diarization.turns, speakers, costs)
+    if smoothing == "none":
+        said_by = _strongest(evidence.word, evidence.speaker, evidence.weight, len(words.texts))
+    elif smoothing == "sentence":
+        sentence = _sentence_numbers(words)
+        said_by = _strongest(sentence[evidence.word], evidence.speaker, evidence.weight, len(words.texts))[sentence]
+    else:
+        said_by = _best_path(evidence, _change_costs(words, evidence.outside, costs), costs)
+    said_by[evidence.outside] = NOBODY
+    return _speaker_turns(words, said_by, speakers, evidence, _during(words, diarization.overlaps))
+
+
+def plain_turns(transcript: Transcript) -> tuple[SpeakerTurn, ...]:
+    """Without diarization: one turn for each segment, `id` its index, `speaker` None, times as the engine gave them."""
+    return tuple(
+        SpeakerTurn(index, None, segment.start, segment.end, segment.text.strip(), segment.words)
+        for index, segment in enumerate(transcript.segments)
+    )
+
+
+def speaker_stats(turns: Iterable[SpeakerTurn], diarization: Diarization) -> tuple[SpeakerStats, ...]:
+    """How much each speaker of the diarization talks, in the order of first appearance.
+
+    `seconds`: the time that the speaker's turns and overlaps cover, each instant once. People who talk at the same time all
+    talk, so the seconds may add up to more than the speech. `share`: of the sum of all speakers' seconds; shares sum to 1.
+    `words`: how many words of `turns` carry the speaker's label. A speaker without words is listed too.
+    """
+    diarization = clean_diarization(diarization, MAX_TIME_S)
+    seconds: dict[str, float] = dict.fromkeys(_by_first_appearance(diarization.turns, diarization.overlaps), 0.0)
+    for turn in _united((*diarization.turns, *diarization.overlaps)):
+        seconds[turn.speaker] += turn.end - turn.start
+    words: dict[str | None, int] = defaultdict(int)
+    for said in turns:
+        words[said.speaker] += len(said.words)
+    total_s = sum(seconds.values())
+    return tuple(SpeakerStats(speaker, own_s, words[speaker], own_s / total_s) for speaker, own_s in seconds.items())
+
+
+# ---- The diarization, put straight
+
+
+def clean_diarization(diarization: Diarization, duration_s: float) -> Diarization:
+    """The same diarization, keeping its contract: turns sorted, exclusive, in [0, duration], labelled by first appearance.
+
+    Turns of no length and turns with a time that is no number are dropped. Where several people speak at once, the shortest
+    turn has the floor, since an interjection would vanish if the long turn around it had it; the rest joins `overlaps`.
+    Labels of the form SPEAKER_nn are renumbered by first appearance, turns and overlaps together; any other label is a name
+    and stays. What keeps the contract comes back equal.
+    """
+    turns, overlaps = _usable(diarization.turns), _usable(diarization.overlaps)
+    if any(after.start < before.end for before, after in pairwise(turns)):
+        turns, crowded_out = _exclusive(_united(turns))
+        overlaps = _united((*overlaps, *crowded_out))
+    labels = _numbered(_by_first_appearance(turns, overlaps))
+    return replace(
+        diarization, turns=_relabelled(turns, labels, duration_s), overlaps=_relabelled(overlaps, labels, duration_s)
+    )
+
+
+def _usable(turns: Sequence[Turn]) -> Sequence[Turn]:
+    raw_starts, raw_ends = _numbers([turn.start for turn in turns]), _numbers([turn.end for turn in turns])
+    starts, ends = np.clip(raw_starts, 0.0, MAX_TIME_S), np.clip(raw_ends, 0.0, MAX_TIME_S)
+    in_range = np.array_equal(starts, raw_starts) and np.array_equal(ends, raw_ends) and np.all(starts < ends)
+    if in_range and np.all(ends[:-1] <= starts[1:]):
+        return turns  # the usual case, and a hundred thousand objects that need not be made
+    times = zip(turns, starts.tolist(), ends.tolist(), strict=True)
+    return sorted((Turn(start, end, turn.speaker) for turn, start, end in times if start < end), key=_in_time)
+
+
+def _in_time(turn: Turn) -> tuple[float, float, int, str]:
+    return turn.start, turn.end, len(turn.speaker), turn.speaker  # the length: SPEAKER_99 comes before SPEAKER_100
+
+
+def _united(turns: Iterable[Turn]) -> list[Turn]:
+    """Each speaker's turns that overlap or touch one another made one, in time order."""
+    latest: dict[str, Turn] = {}
+    done = []
+    for turn in sorted(turns, key=_in_time):
+        before = latest.get(turn.speaker)
+        if before is not None and turn.start <= before.end:
+            latest[turn.speaker] = replace(before, end=max(before.end, turn.end))
+            continue
+        if before is not None:
+            done.append(before)
+        latest[turn.speaker] = turn
+    return sorted((*done, *latest.values()), key=_in_time)
+
+
+def _exclusive(turns: Sequence[Turn]) -> tuple[list[Turn], list[Turn]]:
+    """Give every instant to the shortest turn that covers it. Returns those pieces, and the time that the others lost.
+
+    A sweep over the edges of the turns, with the turns under way in a heap: O(turns x log turns).
+    """
+    lengths = [turn.end - turn.start for turn in turns]
+    under_way: list[tuple[float, int]] = []
+    held: list[list[Turn]] = [[] for _ in turns]
+    begun = 0
+    for start, end in pairwise(sorted({edge for turn in turns for edge in (turn.start, turn.end)})):
+        while begun < len(turns) and turns[begun].start <= start:
+            heapq.heappush(under_way, (lengths[begun], begun))
+            begun += 1
+        while under_way and turns[under_way[0][1]].end <= start:
+            heapq.heappop(under_way)
+        if under_way:
+            holder = under_way[0][1]
+            held[holder].append(Turn(start, end, turns[holder].speaker))
+    lost = []
+    for turn, pieces in zip(turns, map(_united, held), strict=True):
+        edges = [turn.start, *chain.from_iterable((piece.start, piece.end) for piece in pieces), turn.end]
+        lost += [Turn(start, end, turn.speaker) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+    return sorted(chain.from_iterable(map(_united, held)), key=_in_time), lost
+
+
+def _by_first_appearance(turns: Iterable[Turn], overlaps: Iterable[Turn]) -> list[str]:
+    # The sort is stable: who has the floor appears before who speaks into it at the same instant.
+    return list(dict.fromkeys(turn.speaker for turn in sorted((*turns, *overlaps), key=attrgetter("start"))))
+
+
+def _numbered(labels: Iterable[str]) -> dict[str, str]:
+    labels = list(labels)
+    anonymous = [label for label in labels if re.fullmatch(r"SPEAKER_[0-9]+", label)]
+    return {**dict(zip(labels, labels, strict=True)), **{label: f"SPEAKER_{n:02d}" for n, label in enumerate(anonymous)}}
+
+
+def _relabelled(turns: Sequence[Turn], labels: dict[str, str], duration_s: float) -> tuple[Turn, ...]:
+    if all(label == kept for label, kept in labels.items()) and all(turn.end <= duration_s for turn in turns):
+        return tuple(turns)
+    return tuple(Turn(turn.start, min(turn.end, duration_s), labels[turn.speaker]) for turn in turns if turn.start < duration_s)
+
+
+# ---- The words, each with a usable time
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of a transcript in columns. `first`: begins a segment. `approximate`: its time is interpolated."""
+
+    texts: list[str]
+    confidences: list[float | None]
+    starts: Floats
+    ends: Floats
+    first: Flags
+    approximate: Flags
+
+
+def _timed_words(transcript: Transcript, turns: Sequence[Turn], limit_s: float) -> _Words:
+    """Every word once, in order. A segment that has no words, or none with a time, gets its words placed by `_place`."""
+    texts: list[str] = []
+    confidences: list[float | None] = []
+    starts: list[float] = []
+    ends: list[float] = []
+    firsts: list[int] = []
+    placed: list[tuple[int, int]] = []
+    turn_starts, turn_ends = [turn.start for turn in turns], [turn.end for turn in turns]
+    for segment, start, end in zip(transcript.segments, *_segment_spans(transcript.segments, limit_s), strict=True):
+        firsts.append(len(texts))
+        spelled = _spelled(segment)
+        segment_texts = _tokens(segment.text) if spelled is None else spelled
+        texts += segment_texts
+        confidences += [None] * len(segment_texts) if spelled is None else [word.confidence for word in segment.words]
+        if spelled is not None and any(math.isfinite(_number(word.start)) for word in segment.words):
+            starts += [word.start for word in segment.words]
+            ends += [word.end for word in segment.words]
+        elif segment_texts:
+            placed.append((firsts[-1], len(texts)))
+            during = turns[bisect_right(turn_ends, start) : bisect_left(turn_starts, end)]
+            for word_start, word_end in _place(segment_texts, start, end, during):
+                starts.append(word_start)
+                ends.append(word_end)
+    first, approximate = np.zeros(len(texts) + 1, np.bool_), np.zeros(len(texts), np.bool_)
+    first[firsts] = True
+    for begin, stop in placed:
+        approximate[begin:stop] = True
+    lengths = np.array([len(text) for text in texts], np.float64)
+    word_starts, word_ends = sanitize_times(_numbers(starts), _numbers(ends), lengths, limit_s, longest_s=MAX_WORD_S)
+    return _Words(texts, confidences, word_starts, word_ends, first[:-1], approximate)
+
+
+def _segment_spans(segments: Sequence[Segment], limit_s: float) -> tuple[list[float], list[float]]:
+    lengths = np.array([len(segment.text) for segment in segments], np.float64)
+    raw_starts, raw_ends = (_numbers([getattr(segment, side) for segment in segments]) for side in ("start", "end"))
+    starts, ends = sanitize_times(raw_starts, raw_ends, lengths, limit_s, longest_s=math.inf)
+    return starts.tolist(), ends.tolist()
+
+
+def sanitize_times(starts: Floats, ends: Floats, lengths: Floats, limit_s: float, *, longest_s: float) -> tuple[Floats, Floats]:
+    """Times as they should be: in [0, limit], ascending, each end before the next start, none longer than `longest_s`.
+
+    What is that already stays as it is. Starts out of order move as little as possible in total, so that one wild time does
+    not drag its neighbours along. An unknown start (not finite) is where the word before it ends. An end that is unknown, or
+    before its start, is `CHARACTER_S` per character after it. A word that is too long keeps its start.
+    """
+    known = np.isfinite(starts)
+    starts = np.where(known, _ascending(np.clip(starts, 0.0, limit_s), known), np.nan)
+    following = np.minimum.accumulate(np.where(known, starts, limit_s)[::-1])[::-1]
+    guesses = np.minimum(lengths * CHARACTER_S, longest_s)
+    for i in np.flatnonzero(~known).tolist():
+        if i == 0:
+            starts[0] = following[0] if known.any() else 0.0
+            continue
+        before = min(ends[i - 1] - starts[i - 1], longest_s) if starts[i - 1] <= ends[i - 1] < math.inf else guesses[i - 1]
+        starts[i] = min(starts[i - 1] + before, following[i])
+    ends = np.where(np.isfinite(ends) & (ends >= starts), ends, starts + guesses)
+    return starts, np.minimum(np.minimum(ends, starts + longest_s), np.append(starts[1:], limit_s))
+
+
+def _ascending(times: Floats, known: Flags) -> Floats:
+    """The ascending times nearest to the known ones, by the sum of all moves (isotonic regression, L1; unknown ones are kept).
+
+    Found with a heap of the times so far, largest first, in O(n log n): Rote, "Isotonic regression by dynamic programming".
+    """
+    values = times[known]
+    if not np.any(values[1:] < values[:-1]):
+        return times
+    largest: list[float] = []
+    fitted = []
+    for value in values.tolist():
+        heapq.heappush(largest, -value)
+        if -largest[0] > value:
+            heapq.heapreplace(largest, -value)
+        fitted.append(-largest[0])
+    times = times.copy()
+    times[known] = np.minimum.accumulate(fitted[::-1])[::-1]
+    return times
+
+
+def _spelled(segment: Segment) -> list[str] | None:
+    """The texts of a segment's words such that they join to its text; None if there are none, or they spell another text.
+
+    Some engines strip their words or their segments: then the white space is taken from the text.
+    """
+    if not segment.words:
+        return None
+    texts = [word.text for word in segment.words]
+    if "".join(texts) == segment.text or not segment.text.strip():
+        return texts
+    bare = ["".join(text.split()) for text in texts]
+    if "".join(bare) != "".join(segment.text.split()):
+        return None
+    after_letter = [0, *(match.end() for match in re.finditer(r"\S", segment.text))]
+    cuts = [0, *(after_letter[count] for count in accumulate(map(len, bare)))]
+    cuts[-1] = len(segment.text)
+    return [segment.text[start:end] for start, end in pairwise(cuts)]
+
+
+# ---- Segments without word times
+
+
+def _place(texts: Sequence[str], start: float, end: float, turns: Sequence[Turn]) -> Iterator[tuple[float, float]]:
+    """Times for the words of a segment, as if its characters were spoken evenly during the turns that it covers.
+
+    `turns`: those that overlap [start, end]. Only the substantial ones get words, see `_substantial`. Where one speaker's
+    piece meets the next one's, the cut moves to the end of a sentence nearby: people tend to finish their sentences.
+    """
+    pieces = _substantial(turns, start, end) or [[Turn(start, end, "")]]
+    positions = [0, *accumulate(max(1, len(text)) for text in texts)]
+    sentence_ends = [position for position, text in zip(positions[1:], texts, strict=True) if _last_mark(text) in SENTENCE_ENDS]
+    characters_per_s = positions[-1] / max(sum(map(_length_s, pieces)), 1e-9)
+    begin, reached_s = 0, 0.0
+    for piece in pieces:
+        reached_s += _length_s(piece)
+        target = reached_s * characters_per_s
+        cut = _nearest(sentence_ends, target)
+        if cut is None or abs(cut - target) > SNAP_S * characters_per_s:
+            cut = _nearest(positions, target)
+        stop = len(texts) if piece is pieces[-1] else max(begin, bisect_left(positions, cut or 0))
+        yield from _spread([position - positions[begin] for position in positions[begin : stop + 1]], piece)
+        begin = stop
+
+
+def _substantial(turns: Sequence[Turn], start: float, end: float) -> list[list[Turn]]:
+    """The runs of one speaker in [start, end] that are long enough to trust with a piece of the text, else the main speaker's.
+
+    Interpolated times are too coarse for more: blind splitting at every change breaks about as much as it mends.
+    """
+    inside = [Turn(max(turn.start, start), min(turn.end, end), turn.speaker) for turn in turns]
+    runs = _runs(inside)
+    needed_s = max(MIN_PIECE_S, MIN_PIECE_SHARE * min(end - start, LONG_SEGMENT_S))
+    kept = [run for run in runs if _length_s(run) >= needed_s]
+    if not kept:
+        talk_s: dict[str, float] = defaultdict(float)
+        for turn in inside:
+            talk_s[turn.speaker] += turn.end - turn.start
+        kept = [run for run in runs if run[0].speaker == max(talk_s, key=lambda speaker: talk_s[speaker])]
+    return _runs(chain.from_iterable(kept))  # what was between two runs of one speaker may be gone
+
+
+def _runs(turns: Iterable[Turn]) -> list[list[Turn]]:
+    return [list(run) for _, run in groupby(turns, key=attrgetter("speaker"))]
+
+
+def _length_s(turns: Iterable[Turn]) -> float:
+    return sum(turn.end - turn.start for turn in turns)
+
+
+def _nearest(ascending: Sequence[int], target: float) -> int | None:
+    at = bisect_left(ascending, target)
+    return min(ascending[max(0, at - 1) : at + 1], key=lambda position: abs(position - target), default=None)
+
+
+def _spread(positions: Sequence[int], turns: Sequence[Turn]) -> Iterator[tuple[float, float]]:
+    """The time between each two positions, when all of them are spoken evenly during `turns`. None reaches over a gap."""
+    reached_s = [0.0, *accumulate(turn.end - turn.start for turn in turns)]
+    seconds_per_position = reached_s[-1] / max(positions[-1], 1)
+    for begin, stop in pairwise(position * seconds_per_position for position in positions):
+        at = min(bisect_right(reached_s, begin), len(turns)) - 1
+        turn = turns[at]
+        yield min(turn.start + begin - reached_s[at], turn.end), min(turn.start + stop - reached_s[at], turn.end)
+
+
+# Scripts written without spaces: Thai, Lao, Tibetan, Myanmar, Khmer, kana, Chinese characters.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_LEANS_ON_NEXT = frozenset("เแโใไເແໂໃໄ")
+_LEANS_ON_LAST = frozenset("ะาำะາຳーゃゅょっァィゥェォャュョッ々ๆ")
+
+
+def _tokens(text: str) -> list[str]:
+    """Cut a text into words that join to it again; where a script has no spaces, into its characters. Blank text has none."""
+    tokens = [
+        piece for token in re.findall(r"\s*\S+", text) for piece in (_characters(token) if _UNSPACED.search(token) else [token])
+    ]
+    if tokens:
+        tokens[-1] += text[len(text.rstrip()) :]
+    return tokens
+
+
+def _characters(token: str) -> list[str]:
+    """Cut where an unspaced character begins or ends; never before a mark that leans on it, nor inside a Latin word."""
+    cuts = [0]
+    for at, (last, character) in enumerate(pairwise(token), start=1):
+        leans_back = unicodedata.category(character) in {"Mn", "Mc", "Pe", "Pf", "Po", "Pd"} or character in _LEANS_ON_LAST
+        leans_on = last.isspace() or unicodedata.category(last) in {"Ps", "Pi"} or last in _LEANS_ON_NEXT
+        if not leans_back and not leans_on and (_UNSPACED.match(last) or _UNSPACED.match(character)):
+            cuts.append(at)
+    return [token[start:end] for start, end in pairwise([*cuts, len(token)])]
+
+
+def _last_mark(text: str) -> str:
+    return text.rstrip(CLOSING_MARKS)[-1:]
+
+
+# ---- What the turns say about the words
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """One row for each word and each speaker heard in or near it, in the order of words; and `outside`, one for each word.
+
+    `share`: of the word's time that lies in the speaker's turns. `weight`: what that counts. `own`: the word is nearly all
+    there is of one turn.
+    """
+
+    word: Ints
+    speaker: Ints
+    share: Floats
+    weight: Floats
+    own: Flags
+    outside: Flags
+
+
+def _hear(words: _Words, turns: Sequence[Turn], speakers: Sequence[str], costs: SmoothingCosts) -> _Evidence:
+    """Lay sorted words over sorted exclusive turns. Words and turns that overlap are at most words + turns pairs.
+
+    A word of no length asks who speaks at that instant. A word that no turn overlaps hears the nearest turn on either side,
+    from edge to edge: distance to the middle would favour short turns.
+    """
+    number = {speaker: n for n, speaker in enumerate(speakers)}
+    turn_starts, turn_ends = np.array([turn.start for turn in turns]), np.array([turn.end for turn in turns])
+    turn_speakers = np.array([number[turn.speaker] for turn in turns], np.int64)
+    lengths, instant = words.ends - words.starts, words.ends == words.starts
+
+    first = np.searchsorted(turn_ends, words.starts, side="right")
+    stop = np.where(instant, np.searchsorted(turn_starts, words.ends, side="right"), np.searchsorted(turn_starts, words.ends))
+    count = np.maximum(stop - first, 0)
+    word = np.repeat(np.arange(len(count)), count)
+    turn = np.arange(len(word)) - np.repeat(np.cumsum(count) - count - first, count)
+    heard_s = np.minimum(turn_ends[turn], words.ends[word]) - np.maximum(turn_starts[turn], words.starts[word])
+    share = np.where(instant[word], 1.0, heard_s / np.where(instant, 1.0, lengths)[word])
+    own = ~instant[word] & (share >= INSIDE_SHARE) & (heard_s >= costs.own_turn_share * (turn_ends - turn_starts)[turn])
+
+    alone = np.flatnonzero(count == 0)
+    left, right = first[alone] - 1, first[alone]
+    left_s = np.where(left >= 0, words.starts[alone] - np.append(turn_ends, 0.0)[left], np.inf)
+    right_s = np.append(turn_starts, np.inf)[right] - words.ends[alone]
+    near_left, near_right = left_s <= NEAREST_S, right_s <= NEAREST_S
+    outside = np.zeros(len(count), np.bool_)
+    outside[alone] = ~near_left & ~near_right
+
+    near_word = np.concatenate([alone[near_left], alone[near_right]])
+    near_turn = np.concatenate([left[near_left], right[near_right]])
+    near_weight = costs.nearby * (1.0 - np.concatenate([left_s[near_left], right_s[near_right]]) / NEAREST_S)
+    none = np.zeros(len(near_word))
+    return _Evidence(
+        *_per_speaker(
+            np.concatenate([word, near_word]),
+            turn_speakers[np.concatenate([turn, near_turn])],
+            np.concatenate([share, none]),
+            np.concatenate([share, near_weight]),
+            np.concatenate([own, none > 0]),
+            len(speakers),
+        ),
+        outside,
+    )
+
+
+def _per_speaker(
+    word: Ints, speaker: Ints, share: Floats, weight: Floats, own: Flags, speakers: int
+) -> tuple[Ints, Ints, Floats, Floats, Flags]:
+    """Add up the rows of one word and one speaker. Weights become multiples of 2**-20, so that sums of them are exact."""
+    keys, row = np.unique(word * max(1, speakers) + speaker, return_inverse=True)
+    shares, weights, owns = (np.bincount(row, values, len(keys)) for values in (share, weight, own))
+    exact = np.round(weights * 2**20) / 2**20
+    return keys // max(1, speakers), keys % max(1, speakers), np.minimum(shares, 1.0), exact, owns > 0
+
+
+def _during(words: _Words, overlaps: Sequence[Turn]) -> Flags:
+    """Which words share an instant with one of the overlaps."""
+    begun = np.searchsorted(np.sort(np.array([turn.start for turn in overlaps])), words.ends)
+    over = np.searchsorted(np.sort(np.array([turn.end for turn in overlaps])), words.starts, side="right")
+    return np.asarray(begun > over)
+
+
+# ---- Smoothing
+
+
+def _strongest(group: Ints, speaker: Ints, weight: Floats, groups: int) -> Ints:
+    """For each group the speaker with the greatest sum of weights; of equals, the one with the lower number."""
+    count = int(speaker.max(initial=0)) + 1
+    keys, row = np.unique(group * count + speaker, return_inverse=True)
+    sums = np.bincount(row, weight, len(keys))
+    best = np.full(groups, NOBODY)
+    ascending = np.lexsort((-keys, sums))
+    best[keys[ascending] // count] = keys[ascending] % count  # the last one written stays
+    return best
+
+
+def _silences(words: _Words) -> Floats:
+    """Seconds between each word and the next."""
+    return words.starts[1:] - words.ends[:-1]
+
+
+def _sentence_numbers(words: _Words) -> Ints:
+    ends = np.array([_last_mark(text) in SENTENCE_ENDS for text in words.texts[:-1]], np.bool_)
+    return np.append(0, np.cumsum(ends | (_silences(words) >= PAUSE_S)))
+
+
+def _change_costs(words: _Words, outside: Flags, costs: SmoothingCosts) -> Floats:
+    """What a change of speaker costs between each word and the next: the cheapest reason that there is."""
+    marks = [_last_mark(text) for text in words.texts]
+    by_mark = dict.fromkeys(CLAUSE_ENDS, costs.clause_end) | dict.fromkeys(SENTENCE_ENDS, costs.sentence_end)
+    unmarked = costs.unpunctuated if SENTENCE_ENDS.isdisjoint(marks) else costs.mid_clause
+    cheapest = np.array([by_mark.get(mark, unmarked) for mark in marks[:-1]])
+    pause = (_silences(words) >= PAUSE_S) | outside[1:] | outside[:-1]
+    cheapest = np.where(words.first[1:], np.minimum(cheapest, costs.segment_end), cheapest)
+    return np.where(pause, np.minimum(cheapest, costs.pause), cheapest)
+
+
+def _best_path(evidence: _Evidence, change_costs: Floats, costs: SmoothingCosts) -> Ints:
+    """The speakers that maximise evidence minus the costs of changes: Viterbi, with the same cost between any two speakers.
+
+    Only speakers heard in a word gain anything from it. All the others are worth what they were, or the best of all so far
+    less a change, whichever is more; that bound never falls, so one number stands for them all. It takes O(evidence) time,
+    however many speakers there are.
+    """
+    speakers = evidence.speaker.tolist()
+    weights = (evidence.weight + evidence.own * 2 * costs.mid_clause).tolist()
+    rows_until = np.searchsorted(evidence.word, np.arange(len(evidence.outside)), side="right").tolist()
+
+    runs: list[tuple[int, int, int]] = []  # speaker, first word, the run before
+    worth: dict[int, float] = {}  # for each speaker, the best path that ends with them,
+    run_of: dict[int, int] = {}  # and its last run
+    best, best_run = -1.0, NOBODY
+    bound, bound_word, bound_run = 0.0, 0, NOBODY
+    row = 0
+    for word, (until, cost) in enumerate(zip(rows_until, [0.0, *change_costs.tolist()], strict=True)):
+        if best - cost > bound:
+            bound, bound_word, bound_run = best - cost, word, best_run
+        for row in range(row, until):  # noqa: B020 - goes on where the last word stopped
+            speaker = speakers[row]
+            value = worth.get(speaker, -1.0)
+            if value < bound:
+                value = bound
+                run_of[speaker] = len(runs)
+                runs.append((speaker, bound_word, bound_run))
+            worth[speaker] = value = value + weights[row]
+            if value > best:
+                best, best_run = value, run_of[speaker]
+        row = until
+
+    said_by = np.full(len(rows_until), NOBODY)
+    stop = len(rows_until)
+    while best_run != NOBODY:
+        speaker, begin, best_run = runs[best_run]
+        said_by[begin:stop] = speaker
+        stop = begin
+    return said_by
+
+
+# ---- The result
+
+
+def _speaker_turns(
+    words: _Words, said_by: Ints, speakers: Sequence[str], evidence: _Evidence, overlapped: Flags
+) -> tuple[SpeakerTurn, ...]:
+    """Runs of one speaker, ended also by a silence of `NEW_TURN_PAUSE_S`."""
+    heard = evidence.speaker == said_by[evidence.word]
+    share = np.zeros(len(said_by))
+    share[evidence.word[heard]] = evidence.share[heard]
+    names = [*speakers, None]  # NOBODY is the last
+    labels = [names[number] for number in said_by.tolist()]
+    confidences = [None if label is None else value for label, value in zip(labels, share.tolist(), strict=True)]
+    starts, ends = words.starts.tolist(), words.ends.tolist()
+    flags = overlapped.tolist(), evidence.outside.tolist()
+    said = list(map(Word, words.texts, starts, ends, words.confidences, labels, confidences, *flags))
+
+    breaks = np.flatnonzero((said_by[1:] != said_by[:-1]) | (_silences(words) >= NEW_TURN_PAUSE_S)) + 1
+    begins = [0, *breaks.tolist()]
+    approximate = np.logical_or.reduceat(words.approximate, begins).tolist()
+    turns = []
+    for number, (begin, stop) in enumerate(pairwise([*begins, len(said)])):
+        text = "".join(words.texts[begin:stop]).strip()
+        run = tuple(said[begin:stop])
+        turns.append(SpeakerTurn(number, labels[begin], starts[begin], ends[stop - 1], text, run, approximate[number]))
+    return tuple(turns)
+
+
+# ---- Numbers from anywhere
+
+
+def _limit_s(transcript: Transcript, diarization: Diarization, duration_s: float) -> float:
+    duration_s = _number(duration_s)
+    if 0.0 <= duration_s < math.inf:
+        return min(duration_s, MAX_TIME_S)
+    timed: tuple[Segment | Word | Turn, ...] = (*transcript.segments, *transcript.words(), *diarization.turns)
+    times = _numbers([time for item in timed for time in (item.start, item.end)])
+    return float(np.clip(times[np.isfinite(times)], 0.0, MAX_TIME_S).max(initial=0.0))
+
+
+def _numbers(values: Sequence[object]) -> Floats:
+    try:
+        return np.array(values, np.float64)  # None becomes NaN
+    except (TypeError, ValueError, OverflowError):
+        return np.array([_number(value) for value in values], np.float64)
+
+
+def _number(value: object) -> float:
+    """The value as a float; NaN for what is none."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan

@@ -1,0 +1,196 @@
+"""What is scored, and how it is read: the JSON reply of this project, STM for words, RTTM for turns.
+
+One file holds one recording. A JSON reply gives words by speaker; its turns are those of the RTTM beside it when there is one,
+else the spans of its `speakers`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roundtable.transcript import Turn
+
+PAUSE_S = 0.5
+"""A turn of a reply is scored in pieces parted by pauses this long, so that each piece's words have nearly exact times."""
+
+
+class ReadError(Exception):
+    """A file that cannot be scored. The text is one sentence for the person who named the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Words of one speaker; None is a stream of its own, of words that nobody was credited with."""
+
+    speaker: str | None
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording as somebody heard it. None: this file does not say."""
+
+    name: str
+    utterances: tuple[Utterance, ...] | None = None
+    turns: tuple[Turn, ...] | None = None
+    duration_s: float | None = None
+    wall_s: float | None = None
+
+    @property
+    def num_speakers(self) -> int | None:
+        """By the turns, or else by the words."""
+        if self.turns is not None:
+            return len({turn.speaker for turn in self.turns})
+        if self.utterances is not None:
+            return len({utterance.speaker for utterance in self.utterances} - {None})
+        return None
+
+
+def read(path: Path, rttm: Path | None = None) -> Recording:
+    """Read a .json, .stm or .rttm file, with the turns of `rttm` if given. Raises `ReadError`."""
+    parse = {".json": _read_json, ".stm": read_stm, ".rttm": read_rttm}.get(path.suffix.lower())
+    if parse is None:
+        raise ReadError(f"{path.name}: is none of .json, .stm and .rttm.")
+    recording = parse(_text(path), path.name)
+    if rttm is not None:
+        turns = read_rttm(_text(rttm), rttm.name).turns
+        recording = Recording(recording.name, recording.utterances, turns, recording.duration_s, recording.wall_s)
+    return recording
+
+
+def read_stm(text: str, name: str) -> Recording:
+    """`file channel speaker start end [<labels>] words…`, NIST's segment time marks; `;;` opens a comment."""
+    utterances = []
+    for number, line in _lines(text):
+        fields = re.split(r"\s+", line, maxsplit=5)
+        if len(fields) < 5:
+            raise ReadError(f"{name}, line {number}: an STM line has at least five fields.")
+        words = re.sub(r"^<[^>]*>\s*", "", fields[5] if len(fields) > 5 else "")
+        if words == "ignore_time_segment_in_scoring" or fields[2] == "inter_segment_gap":
+            continue
+        start, end = _times(fields[3], fields[4], name, number)
+        utterances.append(Utterance(fields[2], start, end, words))
+    _one_recording([line.split()[0] for _, line in _lines(text)], name)
+    return Recording(_stem(name), utterances=tuple(sorted(utterances, key=lambda utterance: utterance.start)))
+
+
+def read_rttm(text: str, name: str) -> Recording:
+    """`SPEAKER file channel start length <NA> <NA> speaker …`, NIST's rich transcription time marks; other types are left."""
+    turns, names = [], []
+    for number, line in _lines(text):
+        fields = line.split()
+        if fields[0] != "SPEAKER":
+            continue
+        if len(fields) < 8:
+            raise ReadError(f"{name}, line {number}: an RTTM line has at least eight fields.")
+        start, length = _times(fields[3], fields[4], name, number)
+        names.append(fields[1])
+        turns.append(Turn(start, start + length, fields[7]))
+    _one_recording(names, name)
+    return Recording(_stem(name), turns=tuple(sorted(turns, key=lambda turn: turn.start)))
+
+
+def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> Recording:
+    """A reply in the json format, with `rttm`, the text of the same conversation's RTTM, if there is one."""
+    try:
+        utterances = tuple(_utterances(reply))
+        turns = _spans(reply) if rttm is None else read_rttm(rttm, name).turns
+        duration_s, wall_s = reply.get("duration"), reply.get("timings", {}).get("total_s")
+        return Recording(
+            _stem(name),
+            utterances,
+            turns,
+            None if duration_s is None else _finite(duration_s),
+            None if wall_s is None else _finite(wall_s),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReadError(f"{name}: is not a reply in the json format.") from error
+
+
+def _read_json(text: str, name: str) -> Recording:
+    try:
+        return read_reply(json.loads(text), name)
+    except json.JSONDecodeError as error:
+        raise ReadError(f"{name}: is not JSON.") from error
+
+
+def _spans(reply: Mapping[str, Any]) -> tuple[Turn, ...]:
+    turns = (turn for turn in reply["speakers"] if turn["speaker"] is not None)
+    return tuple(Turn(*_span(turn["timestamp"]), speaker=turn["speaker"]) for turn in turns)
+
+
+def _utterances(reply: Mapping[str, Any]) -> Iterator[Utterance]:
+    if not reply["speakers"]:
+        for chunk in reply["chunks"]:
+            yield _utterance(None, chunk["timestamp"], chunk["text"])
+    for turn in reply["speakers"]:
+        if not turn["words"]:
+            yield _utterance(turn["speaker"], turn["timestamp"], turn["text"])
+        for piece in _pieces(turn["words"]):
+            text = " ".join(word["word"] for word in piece)
+            yield _utterance(turn["speaker"], (piece[0]["start"], piece[-1]["end"]), text)
+
+
+def _utterance(speaker: str | None, timestamp: Sequence[float], text: str) -> Utterance:
+    start, end = _span(timestamp)
+    return Utterance(speaker, start, end, text)
+
+
+def _span(timestamp: Sequence[float]) -> tuple[float, float]:
+    start, end = timestamp
+    return _finite(start), _finite(end)
+
+
+def _finite(time: str | float) -> float:
+    """A time as a float. Raises ValueError for anything that is not a finite number: no measure survives one."""
+    number = float(time)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _pieces(words: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    pieces: list[list[Mapping[str, Any]]] = []
+    for word in words:
+        if pieces and word["start"] - pieces[-1][-1]["end"] < PAUSE_S:
+            pieces[-1].append(word)
+        else:
+            pieces.append([word])
+    return pieces
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"{path.name}: cannot be read as a text file.") from error
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """The lines that say something, stripped, with their numbers."""
+    stripped = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    return [(number, line) for number, line in stripped if line and not line.startswith(";")]
+
+
+def _times(first: str, second: str, name: str, number: int) -> tuple[float, float]:
+    try:
+        return _finite(first), _finite(second)
+    except ValueError as error:
+        raise ReadError(f"{name}, line {number}: a time is not a number.") from error
+
+
+def _one_recording(names: Sequence[str], file: str) -> None:
+    if len(set(names)) > 1:
+        raise ReadError(f"{file}: holds {len(set(names))} recordings; give each one a file of its own.")
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem

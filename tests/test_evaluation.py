@@ -1,0 +1,463 @@
+"""The scorer, on cases worked out by hand, and `evaluation.run` on a real handler with fake engines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config import ModelSettings
+from evaluation import run
+from evaluation.__main__ import main
+from evaluation.normalize import normalize
+from evaluation.readers import ReadError, Recording, Utterance, read_reply, read_rttm, read_stm
+from evaluation.report import as_json, table
+from evaluation.score import Rate, diarization_errors, pooled, score
+from handler import EndpointHandler
+from roundtable.formats import render
+from roundtable.transcript import Conversation, Diarization, Segment, SpeakerTurn, Transcript, Turn, Word
+from tests.fakes import PHRASE, FakeTranscriber, fake_engines, raises, tone_wav
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def heard(*utterances: tuple[str | None, float, float, str], turns: tuple[Turn, ...] | None = None) -> Recording:
+    return Recording("talk", tuple(Utterance(*utterance) for utterance in utterances), turns)
+
+
+def values(hypothesis: Recording, reference: Recording) -> dict[str, float | None]:
+    """The word measures, by name."""
+    measured = score(hypothesis, reference)
+    rates = {name: getattr(measured, name) for name in ("wer", "cp_wer", "tcp_wer", "orc_wer", "wder")}
+    return {name: None if rate is None else rate.value for name, rate in rates.items()}
+
+
+TALK = heard(("A", 0, 5, "alpha bravo charlie delta echo"), ("B", 5, 8, "foxtrot golf hotel"), ("B", 8, 10, "india juliet"))
+ALL_RIGHT = {"wer": 0.0, "cp_wer": 0.0, "tcp_wer": 0.0, "orc_wer": 0.0, "wder": 0.0}
+
+
+# --- Words and speakers ------------------------------------------------------------------------------------------------
+
+
+def test_the_same_talk_has_no_errors() -> None:
+    assert values(TALK, TALK) == ALL_RIGHT
+
+
+def test_the_names_of_the_speakers_do_not_matter() -> None:
+    swapped = heard(
+        ("B", 0, 5, "alpha bravo charlie delta echo"), ("A", 5, 8, "foxtrot golf hotel"), ("A", 8, 10, "india juliet")
+    )
+    assert values(swapped, TALK) == ALL_RIGHT
+
+
+def test_two_of_ten_words_credited_to_the_wrong_speaker() -> None:
+    wrong = heard(
+        ("X", 0, 5, "alpha bravo charlie delta echo"), ("Y", 5, 8, "foxtrot golf hotel"), ("X", 8, 10, "india juliet")
+    )
+    assert values(wrong, TALK) == {"wer": 0.0, "cp_wer": 0.4, "tcp_wer": 0.4, "orc_wer": 0.0, "wder": 0.2}
+
+
+def test_word_errors_come_in_their_kinds() -> None:
+    measured = score(
+        heard(("A", 0, 5, "alpha zulu delta echo echo yankee")), heard(("A", 0, 5, "alpha bravo charlie delta echo"))
+    )
+    assert measured.wer == Rate({"substitutions": 1, "deletions": 1, "insertions": 2}, 5)
+
+
+@pytest.mark.parametrize(("late_s", "expected"), [(4.0, 0.0), (6.0, 2.0)])
+def test_a_right_word_counts_for_tcpwer_only_within_five_seconds(late_s: float, expected: float) -> None:
+    reference = heard(("A", 10.0, 10.4, "yes"))
+    hypothesis = heard(("A", 10.0 + late_s, 10.4 + late_s, "yes"))
+    assert values(hypothesis, reference) == {**ALL_RIGHT, "tcp_wer": expected}
+
+
+def test_words_credited_to_nobody_are_a_stream_of_their_own() -> None:
+    reference = heard(("A", 0, 2, "alpha bravo"))
+    half = heard(("A", 0, 1, "alpha"), (None, 1, 2, "bravo"))
+    assert values(half, reference) == {"wer": 0.0, "cp_wer": 1.0, "tcp_wer": 1.0, "orc_wer": 1.0, "wder": 0.5}
+    assert half.num_speakers == 1
+
+
+def test_words_against_an_empty_reference_are_insertions_and_no_share() -> None:
+    measured = score(heard(("A", 0, 2, "thank you"), ("B", 2, 3, "bye")), heard())
+    inserted = Rate({"substitutions": 0, "deletions": 0, "insertions": 3}, 0)
+    assert (measured.wer, measured.cp_wer, measured.tcp_wer, measured.orc_wer) == (inserted,) * 4
+    assert inserted.value is None
+    assert measured.wder == Rate({"wrong_speaker": 0}, 0)
+    assert "+3" in table([measured])
+
+
+def test_an_empty_hypothesis_misses_every_word() -> None:
+    assert values(heard(), TALK) == {"wer": 1.0, "cp_wer": 1.0, "tcp_wer": 1.0, "orc_wer": 1.0, "wder": 0.0}
+
+
+def test_silence_against_silence_has_no_errors() -> None:
+    silence = Recording("silence", (), (), 5.0)
+    measured = score(silence, silence)
+    assert values(silence, silence) == ALL_RIGHT
+    assert measured.der is not None
+    assert measured.der.value == 0.0
+
+
+def test_the_total_pools_errors_and_does_not_average_rates() -> None:
+    short = score(heard(("A", 0, 1, "no")), heard(("A", 0, 1, "yes")))
+    long = score(TALK, replace(TALK, name="long"))
+    total = pooled([short, long])
+    assert total.wer == Rate({"substitutions": 1, "deletions": 0, "insertions": 0}, 11)
+    assert total.der is None
+
+
+def test_speakers_are_counted_by_the_turns() -> None:
+    hypothesis = replace(TALK, turns=(Turn(0, 1, "X"), Turn(1, 2, "Y"), Turn(2, 3, "Z")))
+    measured = score(hypothesis, TALK)
+    assert measured.speaker_count == Rate({"extra": 1, "missing": 0}, 2)
+    assert score(heard(("A", 0, 1, "yes")), TALK).speaker_count == Rate({"extra": 0, "missing": 1}, 2)
+
+
+# --- Turns -------------------------------------------------------------------------------------------------------------
+
+REFERENCE_TURNS = (Turn(0, 10, "A"), Turn(10, 20, "B"))
+
+
+def test_diarization_errors_worked_out_by_hand() -> None:
+    found = (Turn(0, 8, "X"), Turn(8, 18, "Y"), Turn(25, 27, "Y"))
+    measured = diarization_errors(found, REFERENCE_TURNS, 30.0)
+    assert measured == Rate({"missed": 2.0, "false_alarm": 2.0, "confusion": 2.0}, 20.0)
+    assert measured.value == pytest.approx(0.3)
+
+
+def test_what_lies_beyond_the_recording_is_not_scored() -> None:
+    found = (*REFERENCE_TURNS, Turn(25, 27, "A"))
+    assert diarization_errors(found, REFERENCE_TURNS, 25.0).value == 0.0
+
+
+def test_overlapped_speech_is_scored() -> None:
+    overlapped = (*REFERENCE_TURNS, Turn(8, 10, "B"))
+    assert diarization_errors(REFERENCE_TURNS, overlapped, 20.0) == Rate(
+        {"missed": 2.0, "false_alarm": 0, "confusion": 0}, 22.0
+    )
+
+
+def test_the_collar_is_the_total_width_half_of_md_evals() -> None:
+    """md-eval's 0.25 s leaves out 0.25 s to either side of a border: 0.5 s in all."""
+    late = (Turn(0, 10.25, "A"), Turn(10.25, 20, "B"))
+    as_md_eval = diarization_errors(late, REFERENCE_TURNS, 20.0, collar_s=0.5)
+    assert as_md_eval.errors == pytest.approx(0.0)
+    assert as_md_eval.length == pytest.approx(20 - 0.25 - 0.5 - 0.25)
+    assert diarization_errors(late, REFERENCE_TURNS, 20.0, collar_s=0.25).errors == pytest.approx(0.125)
+
+
+# --- Normalisation -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Okay, um, it's FINE — isn't it?", "okay it is fine is not it"),
+        ("OK it is fine is not it", "okay it is fine is not it"),
+        ("We’ll see: they won't, can't, and cannot.", "we will see they will not can not and can not"),
+        ("It's been good; he'd better go, I'd say", "it has been good he had better go i would say"),
+        ("Sheila's e-mail [laughter] (noise) <unk> naïve café", "sheilas e mail naive cafe"),
+        ("Mr. Brown paid $1,250.50 (50%)", "mister brown paid 1250.50 dollars"),
+        ("50% off, 3.5 litres", "50 percent off 3.5 litres"),
+        ("three point five liters and zero point zero five", "3.5 liters and 0.05"),
+        ("twenty-five people, a hundred and one ideas", "25 people 101 ideas"),
+        ("nineteen eighty-four, twenty twenty six, nineteen oh five, nineteen hundred", "1984 2026 1905 1900"),
+        ("two thousand and six, 5 thousand, one million two hundred thousand and three", "2006 5000 1200003"),
+        ("the first, twenty-third and one hundredth of the twelfth", "the 1st 23rd and 100th of the 12th"),
+        ("one two three, ten fifteen, one or two", "1 2 3 10 15 1 or 2"),
+        ("1,2 and 1,234,567", "1 2 and 1234567"),
+        ("hundreds of thousands and a point of order", "hundreds of thousands and a point of order"),
+        ("", ""),
+    ],
+)
+def test_normalize(text: str, expected: str) -> None:
+    assert " ".join(normalize(text)) == expected
+
+
+ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen"""
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+
+
+def spelled(number: int, *, british: bool) -> str:
+    """A number in words, written from the other end than the code under test reads it."""
+    if number < 20:
+        return ONES.split()[number]
+    if number < 100:
+        return TENS.split()[number // 10 - 2] + ("" if number % 10 == 0 else f"-{ONES.split()[number % 10]}")
+    unit, name = (100, "hundred") if number < 1000 else (1000, "thousand")
+    rest = number % unit
+    glue = " and " if british and rest < 100 else " "
+    return f"{spelled(number // unit, british=british)} {name}" + (f"{glue}{spelled(rest, british=british)}" if rest else "")
+
+
+def test_every_number_to_9999_is_the_same_spelled_and_in_digits() -> None:
+    for number in range(10_000):
+        for british in (False, True):
+            assert normalize(spelled(number, british=british)) == normalize(f"{number:,}") == [str(number)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60) | st.text(st.sampled_from("one hundred and fifty's, 12.%$-"), max_size=60))
+def test_normalize_takes_any_text_and_leaves_plain_words(text: str) -> None:
+    for word in normalize(text):
+        assert word
+        assert word == word.lower() or not word.isascii()
+        assert not set(word) & set(" ,'\"?!-")
+
+
+# --- Reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_stm_with_comments_labels_and_gaps() -> None:
+    text = """;; a comment
+talk 1 B 3.5 4.0 <o,f0,female> Good  morning.
+talk 1 A 0.5 1.25 No label here
+
+talk 1 inter_segment_gap 1.25 3.5
+talk 1 A 5 6 ignore_time_segment_in_scoring
+talk 1 A 7 8
+"""
+    assert read_stm(text, "talk.stm") == Recording(
+        "talk",
+        utterances=(
+            Utterance("A", 0.5, 1.25, "No label here"),
+            Utterance("B", 3.5, 4.0, "Good  morning."),
+            Utterance("A", 7.0, 8.0, ""),
+        ),
+    )
+
+
+def test_rttm_reads_speaker_lines() -> None:
+    text = "SPKR-INFO talk 1 <NA> <NA> <NA> unknown A <NA>\nSPEAKER talk 1 2.5 0.5 <NA> <NA> A <NA> <NA>\n"
+    assert read_rttm(text, "talk.rttm") == Recording("talk", turns=(Turn(2.5, 3.0, "A"),))
+
+
+def test_a_reply_is_read_in_pieces_parted_by_pauses() -> None:
+    words = (Word(" Hello", 0.0, 0.4), Word(" there.", 0.5, 0.9), Word(" Bye.", 1.5, 1.6))
+    conversation = Conversation(
+        Transcript((Segment(0.0, 1.6, " Hello there. Bye.", words),)),
+        2.0,
+        Diarization((Turn(0.0, 1.7, "SPEAKER_00"),)),
+        (SpeakerTurn(0, "SPEAKER_00", 0.0, 1.6, " Hello there. Bye.", words),),
+        timings_s={"total_s": 0.5},
+    )
+    pieces = (Utterance("SPEAKER_00", 0.0, 0.9, "Hello there."), Utterance("SPEAKER_00", 1.5, 1.6, "Bye."))
+    spans = (Turn(0.0, 1.6, "SPEAKER_00"),)
+    reply = render(conversation, "json")
+    assert read_reply(reply, "talk.json") == Recording("talk", pieces, spans, 2.0, 0.5)
+    rttm = str(render(conversation, "rttm")["text"])
+    assert read_reply(reply, "talk.json", rttm).turns == (Turn(0.0, 1.7, "SPEAKER_00"),)
+    without_times = render(conversation, "json", word_timestamps=False)
+    assert read_reply(without_times, "talk.json").utterances == (Utterance("SPEAKER_00", 0.0, 1.6, "Hello there. Bye."),)
+    plain = render(replace(conversation, turns=()), "json")
+    assert read_reply(plain, "talk.json").utterances == (Utterance(None, 0.0, 1.6, "Hello there. Bye."),)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("talk 1 A 0.5\n", "talk.stm, line 1: an STM line has at least five fields."),
+        ("\ntalk 1 A zero 1.0 hi\n", "talk.stm, line 2: a time is not a number."),
+        ("talk 1 A 0 nan hi\n", "talk.stm, line 1: a time is not a number."),
+        ("a 1 A 0 1 hi\nb 1 A 0 1 hi\n", "talk.stm: holds 2 recordings; give each one a file of its own."),
+    ],
+)
+def test_an_stm_that_cannot_be_scored(text: str, complaint: str) -> None:
+    with pytest.raises(ReadError) as caught:
+        read_stm(text, "talk.stm")
+    assert str(caught.value) == complaint
+
+
+# --- The command -------------------------------------------------------------------------------------------------------
+
+NOT_A_REPLY = "error: hyp.json: is not a reply in the json format.\n"
+STM = "talk 1 A 0 5 Twenty-five words.\n"
+RTTM = "SPEAKER talk 1 0 5 <NA> <NA> A <NA> <NA>\n"
+REPLY = {
+    "text": "25 worlds",
+    "chunks": [],
+    "speakers": [{"speaker": "SPEAKER_00", "timestamp": [0, 4], "text": "25 worlds", "words": []}],
+    "duration": 5.0,
+    "timings": {"total_s": 2.5},
+}
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, {"hyp.json": json.dumps(REPLY), "talk.stm": STM, "talk.rttm": RTTM})
+    files = [str(tmp_path / name) for name in ("hyp.json", "talk.stm", "talk.rttm")]
+    assert main([files[0], files[1], "--rttm", files[2]]) == 0
+    assert capsys.readouterr().out == (
+        "recording  words    WER  sub/del/ins  cpWER  tcpWER  ORC-WER   WDER    DER  miss/fa/conf s  speakers    RTF\n"
+        "talk           2  0.500        1/0/0  0.500   0.500    0.500  0.000  0.200     1.0/0.0/0.0         1  0.500\n"
+        "(normaliser roundtable-english-1; total = all errors over all words or seconds)\n"
+    )
+
+
+def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hyp = written(tmp_path / "hyp", {"b.json": json.dumps(REPLY), "b.rttm": RTTM, "a.stm": STM, "extra.json": "{}"})
+    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM})
+    assert main([str(hyp), str(ref), "--json", "-"]) == 0
+    output = capsys.readouterr()
+    report = json.loads(output.out)
+    assert output.err == "not scored, for want of a reference: extra\n"
+    assert [entry["name"] for entry in report["recordings"]] == ["a", "b"]
+    assert [entry["der"] and entry["der"]["value"] for entry in report["recordings"]] == [None, 0.0]
+    expected = {"value": 0.25, "errors": 1, "length": 4, "substitutions": 1, "deletions": 0, "insertions": 0}
+    assert report["total"]["wer"] == expected
+    assert report["normalizer"] == "roundtable-english-1"
+    assert main([str(hyp), str(ref), "--json", str(tmp_path / "out.json")]) == 0
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == report
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:4]] == ["recording", "a", "b", "total"]
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"hyp.json": "{"}, "error: hyp.json: is not JSON.\n"),
+        ({"hyp.json": '{"text": ""}'}, NOT_A_REPLY),
+        ({"hyp.json": '{"speakers": [], "chunks": [{"timestamp": [0, NaN], "text": ""}]}'}, NOT_A_REPLY),
+        ({"hyp.json": "[]"}, NOT_A_REPLY),
+        ({}, "error: hyp.json: cannot be read as a text file.\n"),
+    ],
+)
+def test_input_that_cannot_be_read(
+    files: dict[str, str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, {**files, "talk.stm": STM})
+    assert main([str(tmp_path / "hyp.json"), str(tmp_path / "talk.stm")]) == 2
+    assert capsys.readouterr().err == complaint
+
+
+def test_pairs_that_do_not_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ref = written(tmp_path / "ref", {"a.stm": STM, "notes.txt": ""})
+    empty = written(tmp_path / "empty", {})
+    assert main([str(empty), str(ref)]) == 2
+    assert main([str(ref), str(empty)]) == 2
+    assert main([str(ref), str(ref / "a.stm")]) == 2
+    assert main([str(ref / "notes.txt"), str(ref / "a.stm")]) == 2
+    assert main([str(ref), str(ref), "--rttm", "x.rttm"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: HYP has no hypothesis for a.",
+        "error: REF holds no .stm and no .rttm file.",
+        "error: HYP and REF must be two files or two folders.",
+        "error: notes.txt: is none of .json, .stm and .rttm.",
+        "error: --rttm and --hyp-rttm are for single files; in a folder, turns are read from NAME.rttm.",
+    ]
+
+
+def test_usage_is_exit_code_2() -> None:
+    process = subprocess.run([sys.executable, "-m", "evaluation"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert "usage: python -m evaluation" in process.stderr
+
+
+# --- evaluation.run ----------------------------------------------------------------------------------------------------
+
+# What the fake engines hear in two seconds of anything: five words 0.4 s apart, and a change of speakers after a second.
+FAKE_STM = "tone 1 A 0.0 1.1 Purple elephants audit\ntone 1 B 1.2 1.9 the lighthouse\n"
+FAKE_RTTM = "SPEAKER tone 1 0 1 <NA> <NA> A <NA> <NA>\nSPEAKER tone 1 1 1 <NA> <NA> B <NA> <NA>\n"
+SETTINGS = ModelSettings(asr_model="fake")
+
+
+def handler_that_hears(text: str, *, failing: bool = False) -> EndpointHandler:
+    before = raises(RuntimeError()) if failing else lambda control: None
+    return EndpointHandler(settings=SETTINGS, engines=fake_engines(FakeTranscriber(text, before)))
+
+
+def sample_folder(folder: Path, stm: str = FAKE_STM, rttm: str = FAKE_RTTM) -> Path:
+    written(folder, {"tone.stm": stm, "tone.rttm": rttm})
+    (folder / "tone.flac").write_bytes(tone_wav(2.0))
+    (folder / "without-reference.flac").write_bytes(tone_wav(2.0))
+    return folder
+
+
+def test_a_recording_that_reaches_everything(tmp_path: Path) -> None:
+    (case,) = run.sample_cases(sample_folder(tmp_path))
+    measured = run.run_case(handler_that_hears(PHRASE).converse, case)
+    checks = run.score_checks(case, measured)
+    assert [(check.measure, check.measured, check.must_reach) for check in checks[:4]] == [
+        ("WER", "0.000", "<= 0.20"),
+        ("DER", "0.000", "<= 0.15"),
+        ("cpWER", "0.000", "<= 0.35"),
+        ("speakers wrong", "0", "0"),
+    ]
+    assert [check.ok for check in checks] == [True] * 5
+    assert run.check_table(checks).endswith("5 of 5 reached")
+
+
+def test_a_recording_that_falls_short_says_so(tmp_path: Path) -> None:
+    stm = FAKE_STM.replace("lighthouse", "harbour today please")
+    rttm = FAKE_RTTM + "SPEAKER tone 1 0 2 <NA> <NA> C <NA> <NA>\n"
+    (case,) = run.sample_cases(sample_folder(tmp_path, stm, rttm))
+    checks = run.score_checks(case, run.run_case(handler_that_hears(PHRASE).converse, case))
+    assert [(check.measure, check.measured, check.ok) for check in checks[:4]] == [
+        ("WER", "0.429", False),
+        ("DER", "0.500", False),
+        ("cpWER", "0.429", False),
+        ("speakers wrong", "1", False),
+    ]
+    assert run.check_table(checks).endswith("1 of 5 reached, 4 SHORT")
+
+
+def test_an_edge_clip_with_invented_words_falls_short(tmp_path: Path) -> None:
+    clip = tmp_path / "silence.flac"
+    clip.write_bytes(tone_wav(2.0))
+    edge = run.run_edge(handler_that_hears("thank you").converse, clip)
+    assert replace(edge, rtf=None) == run.Edge("silence", "thank you", ("SPEAKER_00",), "thank you", "", None)
+    assert [(check.measure, check.measured, check.ok) for check in run.edge_checks(edge)] == [
+        ("error", "none", True),
+        ("invented words", "2", False),
+        ("invented speakers", "1", False),
+        ("summary", "thank you", False),
+    ]
+
+
+def test_an_edge_clip_that_fails_is_reported_by_its_code(tmp_path: Path) -> None:
+    clip = tmp_path / "silence.flac"
+    clip.write_bytes(tone_wav(2.0))
+    edge = run.run_edge(handler_that_hears("", failing=True).converse, clip)
+    assert edge == run.Edge("silence", "", (), "", "engine_failed", None)
+    assert run.edge_checks(edge) == [run.Check("silence", "error", "engine_failed", "none", False)]
+
+
+def test_the_phone_call_comes_from_the_installed_package() -> None:
+    told, untold = run.phone_call_cases()
+    assert (told.parameters, untold.parameters) == ({"num_speakers": 2}, {})
+    assert told.audio.stat().st_size == 960_104
+    assert [len(told.reference.utterances or ()), len(told.reference.turns or ()), told.reference.num_speakers] == [13, 10, 2]
+
+
+def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    sample_folder(tmp_path / "samples")
+    sample_folder(tmp_path / "samples" / "edge")
+    for name in run.SETTINGS:
+        monkeypatch.setenv(name, "fake")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr("handler.EndpointHandler", lambda: handler_that_hears(PHRASE))
+    assert run.main(["--json", str(tmp_path / "out.json")]) == 0
+    assert run.main(["--strict"]) == 1
+    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in report["recordings"]] == ["tone", "phone call, told 2", "phone call"]
+    assert report["recordings"][0]["wer"]["value"] == 0.0
+    assert report["machine"]["commit"] == "unknown"
+    assert [check["ok"] for check in report["checks"] if check["recording"] == "tone" and check["measure"] == "WER"] == [True]
+    assert "SHORT" in capsys.readouterr().out
+
+
+def test_a_report_is_json() -> None:
+    assert json.loads(json.dumps(as_json([score(TALK, TALK)]), allow_nan=False))["total"]["wer"]["length"] == 10
