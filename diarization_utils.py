@@ -48,6 +48,8 @@ NEW_TURN_PAUSE_S = 2.0
 """A silence after which even the same speaker begins a new turn."""
 MAX_TIME_S = 1e9
 """Longer than any recording; sums of times below it stay finite and exact enough."""
+OWN_TURN_WORDS = 3
+"""A turn with so few words may be an interjection; a longer one needs no protection."""
 INSIDE_SHARE = 0.9
 """A word with this share of its time in a turn lies in it: no two clocks agree to the last frame."""
 
@@ -84,7 +86,9 @@ class SmoothingCosts:
     pause: float = 0.05
     """... at a silence of `PAUSE_S`, or beside words that nobody was found saying. No change is cheaper than this."""
     own_turn_share: float = 0.4
-    """A word that lies in a turn and fills this share of it *is* that turn, and the smoothing must not take it away."""
+    """Up to `OWN_TURN_WORDS` words that lie in a turn and fill this share of it *are* that turn: smoothing leaves them."""
+    overlapped: float = 0.5
+    """Evidence of a speaker whose turn covers the word while another has the floor, as a share of what the floor gives."""
     nearby: float = 0.3
     """Evidence of a turn that touches the word without overlapping it; falls to 0 at `NEAREST_S`."""
 
@@ -117,8 +121,8 @@ def merge(
     words = _timed_words(transcript, diarization.turns, limit_s)
     if not words.texts:
         return ()
-    speakers = sorted({turn.speaker for turn in diarization.turns})
-    evidence = _hear(words, diarization.turns, speakers, costs)
+    speakers = _by_first_appearance(diarization.turns, diarization.overlaps)
+    evidence = _hear(words, diarization, speakers, costs)
     if smoothing == "none":
         said_by = _strongest(evidence.word, evidence.speaker, evidence.weight, len(words.texts))
     elif smoothing == "sentence":
@@ -245,7 +249,8 @@ def _numbered(labels: Iterable[str]) -> dict[str, str]:
 def _relabelled(turns: Sequence[Turn], labels: dict[str, str], duration_s: float) -> tuple[Turn, ...]:
     if all(label == kept for label, kept in labels.items()) and all(turn.end <= duration_s for turn in turns):
         return tuple(turns)
-    return tuple(Turn(turn.start, min(turn.end, duration_s), labels[turn.speaker]) for turn in turns if turn.start < duration_s)
+    inside = (turn for turn in turns if turn.start < duration_s)
+    return tuple(sorted((Turn(t.start, min(t.end, duration_s), labels[t.speaker]) for t in inside), key=_in_time))
 
 
 # ---- The words, each with a usable time
@@ -480,59 +485,65 @@ class _Evidence:
     outside: Flags
 
 
-def _hear(words: _Words, turns: Sequence[Turn], speakers: Sequence[str], costs: SmoothingCosts) -> _Evidence:
-    """Lay sorted words over sorted exclusive turns. Words and turns that overlap are at most words + turns pairs.
+def _hear(words: _Words, diarization: Diarization, speakers: Sequence[str], costs: SmoothingCosts) -> _Evidence:
+    """Lay the sorted words over the sorted turns. Takes time and memory for the pairs that overlap, which for the exclusive
+    turns are at most words + turns.
 
-    A word of no length asks who speaks at that instant. A word that no turn overlaps hears the nearest turn on either side,
-    from edge to edge: distance to the middle would favour short turns.
+    A word that nobody's turn overlaps hears the nearest turn on either side, from edge to edge: distance to the middle would
+    favour short turns.
     """
     number = {speaker: n for n, speaker in enumerate(speakers)}
-    turn_starts, turn_ends = np.array([turn.start for turn in turns]), np.array([turn.end for turn in turns])
-    turn_speakers = np.array([number[turn.speaker] for turn in turns], np.int64)
-    lengths, instant = words.ends - words.starts, words.ends == words.starts
+    turns, floor = (*diarization.turns, *diarization.overlaps), len(diarization.turns)
+    starts, ends = np.array([turn.start for turn in turns]), np.array([turn.end for turn in turns])
+    speaker = np.array([number[turn.speaker] for turn in turns], np.int64)
 
-    first = np.searchsorted(turn_ends, words.starts, side="right")
-    stop = np.where(instant, np.searchsorted(turn_starts, words.ends, side="right"), np.searchsorted(turn_starts, words.ends))
-    count = np.maximum(stop - first, 0)
-    word = np.repeat(np.arange(len(count)), count)
-    turn = np.arange(len(word)) - np.repeat(np.cumsum(count) - count - first, count)
-    heard_s = np.minimum(turn_ends[turn], words.ends[word]) - np.maximum(turn_starts[turn], words.starts[word])
-    share = np.where(instant[word], 1.0, heard_s / np.where(instant, 1.0, lengths)[word])
-    own = ~instant[word] & (share >= INSIDE_SHARE) & (heard_s >= costs.own_turn_share * (turn_ends - turn_starts)[turn])
+    word, turn, share, heard_s = _overlapping(words, starts, ends)
+    holds_floor = turn < floor
+    weight = np.where(holds_floor, share, costs.overlapped * share)
+    inside = holds_floor & (share >= INSIDE_SHARE) & (heard_s > 0)
+    filled_s = np.bincount(turn[inside], heard_s[inside], len(turns))
+    few = np.bincount(turn[inside], minlength=len(turns)) <= OWN_TURN_WORDS
+    own = inside & (few & (filled_s >= costs.own_turn_share * (ends - starts)))[turn]
 
-    alone = np.flatnonzero(count == 0)
-    left, right = first[alone] - 1, first[alone]
-    left_s = np.where(left >= 0, words.starts[alone] - np.append(turn_ends, 0.0)[left], np.inf)
-    right_s = np.append(turn_starts, np.inf)[right] - words.ends[alone]
+    outside = np.ones(len(words.texts), np.bool_)
+    outside[word] = False
+    alone = np.flatnonzero(outside)
+    right = np.searchsorted(ends[:floor], words.starts[alone], side="right")
+    left_s = words.starts[alone] - np.concatenate([[-np.inf], ends[:floor]])[right]
+    right_s = np.concatenate([starts[:floor], [np.inf]])[right] - words.ends[alone]
     near_left, near_right = left_s <= NEAREST_S, right_s <= NEAREST_S
-    outside = np.zeros(len(count), np.bool_)
     outside[alone] = ~near_left & ~near_right
 
     near_word = np.concatenate([alone[near_left], alone[near_right]])
-    near_turn = np.concatenate([left[near_left], right[near_right]])
+    near_turn = np.concatenate([right[near_left] - 1, right[near_right]])
     near_weight = costs.nearby * (1.0 - np.concatenate([left_s[near_left], right_s[near_right]]) / NEAREST_S)
-    none = np.zeros(len(near_word))
-    return _Evidence(
-        *_per_speaker(
-            np.concatenate([word, near_word]),
-            turn_speakers[np.concatenate([turn, near_turn])],
-            np.concatenate([share, none]),
-            np.concatenate([share, near_weight]),
-            np.concatenate([own, none > 0]),
-            len(speakers),
-        ),
-        outside,
-    )
+    # One row for each word and speaker. Weights become multiples of 2**-20: sums of such are exact, in whatever order.
+    keys = np.concatenate([word, near_word]) * len(speakers) + speaker[np.concatenate([turn, near_turn])]
+    keys, row = np.unique(keys, return_inverse=True)
+    nothing = np.zeros(len(near_word))
+    shares = np.bincount(row, np.concatenate([share, nothing]), len(keys))
+    weights = np.bincount(row, np.concatenate([weight, near_weight]), len(keys))
+    owns = np.bincount(row, np.concatenate([own, nothing]), len(keys))
+    word, speaker = np.divmod(keys, max(1, len(speakers)))
+    return _Evidence(word, speaker, np.minimum(shares, 1.0), np.round(weights * 2**20) / 2**20, owns > 0, outside)
 
 
-def _per_speaker(
-    word: Ints, speaker: Ints, share: Floats, weight: Floats, own: Flags, speakers: int
-) -> tuple[Ints, Ints, Floats, Floats, Flags]:
-    """Add up the rows of one word and one speaker. Weights become multiples of 2**-20, so that sums of them are exact."""
-    keys, row = np.unique(word * max(1, speakers) + speaker, return_inverse=True)
-    shares, weights, owns = (np.bincount(row, values, len(keys)) for values in (share, weight, own))
-    exact = np.round(weights * 2**20) / 2**20
-    return keys // max(1, speakers), keys % max(1, speakers), np.minimum(shares, 1.0), exact, owns > 0
+def _overlapping(words: _Words, starts: Floats, ends: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+    """Each word and turn that overlap: their indices, the share of the word that the turn covers, and its seconds.
+
+    A word of no length lies in the turn that covers its instant, from the turn's start up to, not with, its end.
+    """
+    first = np.searchsorted(words.ends, starts, side="left")
+    stop = np.searchsorted(words.starts, ends, side="left")
+    count = np.maximum(stop - first, 0)
+    turn = np.repeat(np.arange(len(starts)), count)
+    word = np.arange(len(turn)) - np.repeat(np.cumsum(count) - count - first, count)
+    heard_s = np.minimum(ends[turn], words.ends[word]) - np.maximum(starts[turn], words.starts[word])
+    length_s = (words.ends - words.starts)[word]
+    heard = (heard_s > 0) | (length_s == 0)
+    word, turn, heard_s, length_s = word[heard], turn[heard], heard_s[heard], length_s[heard]
+    share = np.divide(heard_s, length_s, out=np.ones(len(word)), where=length_s > 0)
+    return word, turn, share, heard_s
 
 
 def _during(words: _Words, overlaps: Sequence[Turn]) -> Flags:
@@ -557,8 +568,8 @@ def _strongest(group: Ints, speaker: Ints, weight: Floats, groups: int) -> Ints:
 
 
 def _silences(words: _Words) -> Floats:
-    """Seconds between each word and the next."""
-    return words.starts[1:] - words.ends[:-1]
+    """Seconds between each word and the next. Rounded, since clocks tick in whole 10 ms and 1.2 - 0.9 is less than 0.3."""
+    return np.round(words.starts[1:] - words.ends[:-1], 6)
 
 
 def _sentence_numbers(words: _Words) -> Ints:
@@ -635,7 +646,9 @@ def _speaker_turns(
     flags = overlapped.tolist(), evidence.outside.tolist()
     said = list(map(Word, words.texts, starts, ends, words.confidences, labels, confidences, *flags))
 
-    breaks = np.flatnonzero((said_by[1:] != said_by[:-1]) | (_silences(words) >= NEW_TURN_PAUSE_S)) + 1
+    interpolated = words.approximate[1:] & ~words.first[1:]  # a silence between two such words is none that was heard
+    pause = (_silences(words) >= NEW_TURN_PAUSE_S) & ~interpolated
+    breaks = np.flatnonzero((said_by[1:] != said_by[:-1]) | pause) + 1
     begins = [0, *breaks.tolist()]
     approximate = np.logical_or.reduceat(words.approximate, begins).tolist()
     turns = []

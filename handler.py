@@ -35,7 +35,7 @@ from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, Ou
 from roundtable.formats import render
 from roundtable.run import Run
 from roundtable.summarization import SummarizeOptions
-from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript
+from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript, Warning_
 
 _Answer = TypeVar("_Answer")
 
@@ -91,6 +91,9 @@ class EndpointHandler:
         with run.timed("decode"):
             audio = self._decode(inputs)
         run.audio_s = audio.duration_s
+        if audio.holes:
+            message = f"The recording is damaged: in {audio.holes} place(s) there was no sound that decodes."
+            run.warnings.append(Warning_("decode", "damaged_audio", message))
         control.check()
 
         transcript, diarization = self._listen(audio, config, control, run)

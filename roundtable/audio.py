@@ -256,7 +256,8 @@ def _decode(container: InputContainer, stream: AudioStream, data: bytes, max_sec
     stated_s = _stated_seconds(container, stream, data)
     if stated_s is not None and waveform.seconds < stated_s - _TOLERANCE_S:
         raise TruncatedAudio("The recording is incomplete: it ends before the file says it does.")
-    return waveform.finish()
+    with _failing_as(undecodable):
+        return waveform.finish()
 
 
 def _stated_seconds(container: InputContainer, stream: AudioStream, data: bytes) -> float | None:

@@ -226,7 +226,8 @@ def test_lossless_files_come_out_sample_for_sample(container: str, codec: str, r
     assert error_against(decoded, tone(2, 16_000)) < 0.001
 
 
-# Container, codec, rate, milliseconds that the codec adds at the start and at the end where its container does not tell of it.
+# Container, codec, rate, milliseconds that the codec adds (or drops) at the start and adds at the end, where the container does
+# not tell of it.
 LOSSY = [
     ("wav", "pcm_mulaw", 8_000, 0, 0),
     ("wav", "pcm_alaw", 8_000, 0, 0),
@@ -237,9 +238,9 @@ LOSSY = [
     ("ogg", "vorbis", 44_100, 0, 0),
     ("ipod", "aac", 44_100, 0, 24),
     ("mp4", "aac", 16_000, 0, 64),
-    ("amr", "libopencore_amrnb", 8_000, 10, 20),
+    ("amr", "libopencore_amrnb", 8_000, 24, 0),
     ("adts", "aac", 44_100, 24, 48),
-    ("asf", "wmav2", 44_100, 48, 48),
+    ("asf", "wmav2", 44_100, -47, 47),
     ("mpegts", "mp2", 44_100, 15, 48),
     ("avi", "libmp3lame", 44_100, 30, 60),
 ]
@@ -257,8 +258,8 @@ def test_lossy_files_come_out_at_the_right_length_and_place(
     decoded = decode(encode(np.stack([sound, sound]) if layout == "stereo" else sound, rate, container, codec, layout))
     onset_ms = float(np.argmax(np.abs(decoded.samples) > 0.25)) / 16
     assert decoded.holes == 0
-    assert -5 <= onset_ms - 1000 <= early_ms + 5, onset_ms
-    assert -5 <= decoded.duration_s * 1000 - 2000 <= early_ms + late_ms + 5, decoded.duration_s
+    assert min(0, early_ms) - 5 <= onset_ms - 1000 <= max(0, early_ms) + 5, onset_ms
+    assert min(0, early_ms) - 5 <= decoded.duration_s * 1000 - 2000 <= early_ms + late_ms + 5, decoded.duration_s
     assert pitch_at(decoded, 1.5) == pytest.approx(440, abs=1)
 
 
@@ -478,13 +479,13 @@ def test_pictures_and_silent_films_have_no_audio_track() -> None:
 
 
 def test_no_samples() -> None:
+    """Good headers with nothing behind them."""
     wav = encode(tone(1, 16_000), 16_000)
-    header = wav[: wav.index(b"data") + 4] + bytes(4)
-    for data in (
-        header[:4] + struct.pack("<I", len(header) - 8) + header[8:],
-        encode(tone(1, 48_000), 48_000, "flac", "flac", keep=lambda _: False, to_pipe=True),
-        encode(tone(1, 48_000), 48_000, "matroska", "libopus", keep=lambda _: False),
-    ):
+    wav = wav[: wav.index(b"data") + 4] + bytes(4)
+    wav = wav[:4] + struct.pack("<I", len(wav) - 8) + wav[8:]
+    flac = state_flac_length(encode(tone(1, 16_000), 16_000, "flac", "flac"), 0)
+    flac = flac[: flac.index(b"\xff\xf8")]
+    for data in (wav, flac):
         with pytest.raises(EmptyAudio, match="no samples"):
             decode(data)
 
