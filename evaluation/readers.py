@@ -46,12 +46,11 @@ class Recording:
 
     @property
     def num_speakers(self) -> int | None:
-        """By the turns, or else by the words."""
+        """By the turns, or else by the words; None if nobody was told apart."""
         if self.turns is not None:
             return len({turn.speaker for turn in self.turns})
-        if self.utterances is not None:
-            return len({utterance.speaker for utterance in self.utterances} - {None})
-        return None
+        speakers = {utterance.speaker for utterance in self.utterances or ()}
+        return None if self.utterances is None or speakers == {None} else len(speakers - {None})
 
 
 def read(path: Path, rttm: Path | None = None) -> Recording:
@@ -122,7 +121,9 @@ def _read_json(text: str, name: str) -> Recording:
         raise ReadError(f"{name}: is not JSON.") from error
 
 
-def _spans(reply: Mapping[str, Any]) -> tuple[Turn, ...]:
+def _spans(reply: Mapping[str, Any]) -> tuple[Turn, ...] | None:
+    if reply["chunks"] and not reply["speakers"]:
+        return None  # diarization was off
     turns = (turn for turn in reply["speakers"] if turn["speaker"] is not None)
     return tuple(Turn(*_span(turn["timestamp"]), speaker=turn["speaker"]) for turn in turns)
 

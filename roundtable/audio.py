@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import binascii
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,9 @@ _HAS_CLOCK = frozenset(
 )
 # From here on a size in a header is a placeholder: sox writes 0x7F000000 or 0x7FFFF000, arecord 2^31, FFmpeg 2^32 - 1.
 _PLACEHOLDER_BYTES = 0x7EFF0000  # a little less, since headers are not counted
+
+# The list of titles and authors in a WAV or AVI. FFmpeg believes its size and clears as much memory, up to 2 GiB.
+_RIFF_INFO = re.compile(rb"LIST(.{4})INFO", re.DOTALL)
 
 # Everything that PyAV is known to raise, apart from running out of memory in Python itself.
 _DECODER_ERRORS = (av.FFmpegError, ValueError, RuntimeError, ArithmeticError, LookupError)
@@ -212,6 +216,10 @@ def _failing_as(error: RequestError) -> Iterator[None]:
 
 
 def _open(data: bytes) -> InputContainer:
+    if data[:4] in (b"RIFF", b"RF64") and any(
+        int.from_bytes(size[1], "little") > len(data) for size in _RIFF_INFO.finditer(data)
+    ):
+        raise TruncatedAudio("The file is damaged: a part of it claims to be larger than the whole.")
     # An MP4 file begins with one of these boxes; without its index at the end nothing in it can be found.
     if data[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip", b"moov"):
         error: RequestError = TruncatedAudio(

@@ -251,12 +251,11 @@ def _lines(atoms: Sequence[_Atom]) -> tuple[str, ...]:
 
 
 def _line_cost(atoms: Sequence[_Atom], cut: int) -> int:
-    """How far apart the lines' lengths are, with a bonus for a mark at the first one's end; a lone label is the last resort."""
+    """How far apart the lines' lengths are, less a bonus for a mark at the end of the first."""
     difference = abs(len(_joined(atoms[:cut])) - len(_joined(atoms[cut:])))
     last = atoms[cut - 1]
-    if last.is_label:
-        return difference + LINE_CHARACTERS
-    return difference - 10 * last.text.rstrip(_QUOTES).endswith(_SENTENCE_ENDS + _CLAUSE_ENDS)
+    ends_well = not last.is_label and last.text.rstrip(_QUOTES).endswith(_SENTENCE_ENDS + _CLAUSE_ENDS)
+    return difference - 10 * ends_well
 
 
 def _joined(atoms: Sequence[_Atom]) -> str:
@@ -282,7 +281,7 @@ def _timed(drafts: Sequence[Cue], duration_ms: int) -> list[Cue]:
         reading_ms = sum(map(len, draft.lines)) * 1000 // READING_CHARACTERS_PER_S
         due_ms = drafts[place + 1].start_ms if place + 1 < len(drafts) else horizon_ms
         wanted_ms = max(draft.end_ms, start_ms + max(COMFORTABLE_MS, reading_ms))
-        end_ms = max(min(wanted_ms, start_ms + CUE_MS, due_ms), start_ms + shortest_ms)
+        end_ms = max(min(wanted_ms, due_ms), start_ms + shortest_ms)
         clock_ms = min(end_ms, latest_ms + shortest_ms)
         timed.append(Cue(start_ms, clock_ms, draft.lines, draft.speaker))
     return timed

@@ -63,6 +63,12 @@ def test_two_of_ten_words_credited_to_the_wrong_speaker() -> None:
     assert values(wrong, TALK) == {"wer": 0.0, "cp_wer": 0.4, "tcp_wer": 0.4, "orc_wer": 0.0, "wder": 0.2}
 
 
+def test_speakers_are_mapped_as_suits_best_and_misheard_words_count() -> None:
+    reference = heard(("A", 0, 1, "alpha"), ("B", 1, 4, "bravo charlie delta"), ("A", 4, 7, "echo foxtrot golf"))
+    hypothesis = heard(("Y", 0, 4, "alpha bravo zulu delta"), ("X", 4, 7, "yankee foxtrot golf"))
+    assert score(hypothesis, reference).wder == Rate({"wrong_speaker": 1}, 7)
+
+
 def test_word_errors_come_in_their_kinds() -> None:
     measured = score(
         heard(("A", 0, 5, "alpha zulu delta echo echo yankee")), heard(("A", 0, 5, "alpha bravo charlie delta echo"))
@@ -171,6 +177,7 @@ def test_the_collar_is_the_total_width_half_of_md_evals() -> None:
         ("nineteen eighty-four, twenty twenty six, nineteen oh five, nineteen hundred", "1984 2026 1905 1900"),
         ("two thousand and six, 5 thousand, one million two hundred thousand and three", "2006 5000 1200003"),
         ("the first, twenty-third and one hundredth of the twelfth", "the 1st 23rd and 100th of the 12th"),
+        ("twenty tenth, one hundred tenth, one hundred twenty first, five second", "20 10th 110th 121st 5 2nd"),
         ("one two three, ten fifteen, one or two", "1 2 3 10 15 1 or 2"),
         ("1,2 and 1,234,567", "1 2 and 1234567"),
         ("hundreds of thousands and a point of order", "hundreds of thousands and a point of order"),
@@ -258,7 +265,9 @@ def test_a_reply_is_read_in_pieces_parted_by_pauses() -> None:
     without_times = render(conversation, "json", word_timestamps=False)
     assert read_reply(without_times, "talk.json").utterances == (Utterance("SPEAKER_00", 0.0, 1.6, "Hello there. Bye."),)
     plain = render(replace(conversation, turns=()), "json")
-    assert read_reply(plain, "talk.json").utterances == (Utterance(None, 0.0, 1.6, "Hello there. Bye."),)
+    undiarized = Recording("talk", (Utterance(None, 0.0, 1.6, "Hello there. Bye."),), None, 2.0, 0.5)
+    assert read_reply(plain, "talk.json") == undiarized
+    assert score(undiarized, heard(("A", 0, 2, "hello"), turns=spans)).speaker_count is None
 
 
 @pytest.mark.parametrize(
@@ -423,7 +432,7 @@ def test_an_edge_clip_with_invented_words_falls_short(tmp_path: Path) -> None:
         ("error", "none", True),
         ("invented words", "2", False),
         ("invented speakers", "1", False),
-        ("summary", "thank you", False),
+        ("summary", "does not", False),
     ]
 
 

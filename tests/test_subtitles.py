@@ -57,6 +57,12 @@ def test_the_speakers_name_counts_towards_its_line() -> None:
     ]
 
 
+def test_no_cue_is_a_name_alone_even_where_the_sentences_would_fit_better() -> None:
+    line, closing = "x" * 42, "x" * 41 + "."
+    talk = conversation(turn(spoken(" ".join([line, closing, line, closing]))))
+    assert lines_of(cues(talk, name_speakers=True)) == [("SPEAKER_00:", line), (closing,), (line, closing)]
+
+
 def test_a_speaker_change_ends_a_cue_and_names_the_next_speaker() -> None:
     talk = conversation(turn(spoken("Yes.")), turn(spoken("No.", 0.3), "SPEAKER_01"), turn(spoken("Hm.", 0.6), None))
     assert subtitles.srt(talk) == (
@@ -114,6 +120,11 @@ def test_pieces_of_a_written_word_stay_together() -> None:
     assert lines_of(cues(conversation(turn(words, None)), name_speakers=False)) == [(filler, "don't")]
 
 
+def test_a_space_may_stand_at_either_end_of_a_word() -> None:
+    words = (Word("one ", 0.0, 0.3), Word("two", 0.3, 0.6), Word(" three", 0.6, 0.9), Word("-fold", 0.9, 1.2))
+    assert lines_of(cues(conversation(turn(words)), name_speakers=False)) == [("one two three-fold",)]
+
+
 def test_chinese_and_japanese_wrap_between_characters_but_not_before_a_closing_mark() -> None:
     text = "今日はとてもいい天気ですね、「散歩」に行きましょうか。それとも家で映画を見ましょうか。どちらでもいいですよ。"
     segment = Segment(0.0, 6.0, text)
@@ -123,6 +134,8 @@ def test_chinese_and_japanese_wrap_between_characters_but_not_before_a_closing_m
     ]
     tight = cues(Conversation(Transcript((Segment(0.0, 6.0, "字" * 42 + "。"),)), 6.0), name_speakers=True)
     assert lines_of(tight) == [("字" * 21, "字" * 21 + "。")]
+    apart = tuple(Word(char, 0.1 * n, 0.1 * n + 0.1) for n, char in enumerate("字" * 21 + "ー" + "字" * 21))
+    assert lines_of(cues(conversation(turn(apart)), name_speakers=False)) == [("字" * 21 + "ー", "字" * 21)]
 
 
 def test_a_text_without_words_is_spread_over_its_time() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ from roundtable.voice_activity import FRAME_S, Region
 from roundtable.windows import Window, pack_windows
 
 TICK_S = 0.01
+untimed = settings(deadline=None)  # a shared machine may take a nap in any example
 
 
 def ramp(seconds: float) -> Audio:
@@ -64,6 +65,7 @@ def samples_of(regions: list[Region]) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
+@untimed
 @given(region_lists(), st.floats(1.0, 40.0), gaps, gaps)
 def test_every_region_is_held_once_in_order_and_no_window_is_too_long(
     regions: list[Region], max_s: float, max_gap_s: float, keep_gap_s: float
@@ -82,6 +84,7 @@ def test_every_region_is_held_once_in_order_and_no_window_is_too_long(
             assert 0 < right_start - left_end <= max_gap_s * SAMPLE_RATE_HZ
 
 
+@untimed
 @given(region_lists(), st.floats(1.0, 40.0), gaps, st.lists(st.floats(-1.0, 41.0), min_size=2, max_size=20))
 def test_file_time_never_falls_and_comes_back(
     regions: list[Region], max_s: float, keep_gap_s: float, times: list[float]
@@ -97,6 +100,7 @@ def test_file_time_never_falls_and_comes_back(
         assert all(window.to_file_time(time, "end") <= window.to_file_time(time, "start") for time in times)
 
 
+@untimed
 @given(region_lists(), st.floats(1.0, 40.0), st.lists(st.floats(0.0, 120.0), min_size=2, max_size=20))
 def test_window_time_never_falls(regions: list[Region], max_s: float, times: list[float]) -> None:
     times.sort()
@@ -106,6 +110,7 @@ def test_window_time_never_falls(regions: list[Region], max_s: float, times: lis
         assert all(0.0 <= time <= window.duration_s for time in there)
 
 
+@untimed
 @given(region_lists(), st.floats(1.0, 40.0), st.data())
 def test_a_sample_of_the_window_is_the_sample_at_its_file_time(
     regions: list[Region], max_s: float, data: st.DataObject
