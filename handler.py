@@ -211,7 +211,7 @@ def _transcribe_options(config: InferenceConfig) -> TranscribeOptions:
         language=config.language,
         batch_size=config.batch_size,
         chunk_length_s=config.chunk_length_s,
-        word_timestamps=config.word_timestamps,
+        word_timestamps=config.word_timestamps or config.diarize,  # the merge wants them even if the caller does not
         prompt=config.prompt,
         hotwords=config.hotwords,
         temperature=config.temperature,
