@@ -35,7 +35,7 @@ from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, Ou
 from roundtable.formats import render
 from roundtable.run import Run
 from roundtable.summarization import SummarizeOptions
-from roundtable.transcript import Conversation, Diarization, SpeakerTurn, Summary, Transcript, Warning_
+from roundtable.transcript import Conversation, Diarization, SpeakerStats, SpeakerTurn, Summary, Transcript, Warning_
 
 _Answer = TypeVar("_Answer")
 
@@ -102,7 +102,7 @@ class EndpointHandler:
             if diarization is None:
                 turns: tuple[SpeakerTurn, ...] = ()
                 summary_turns = plain_turns(transcript)
-                stats = ()
+                stats: tuple[SpeakerStats, ...] = ()
             else:
                 turns = summary_turns = merge(transcript, diarization, audio.duration_s)
                 stats = speaker_stats(turns, diarization)
