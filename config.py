@@ -63,7 +63,8 @@ class ModelSettings(BaseSettings):
 class InferenceConfig(BaseModel):
     """The `parameters` of one request. Unknown names are refused; numbers and booleans may arrive as strings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    # Numbers where text is meant: the toolkits turn `?request_id=2026` into one on the way.
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
 
     task: Literal["transcribe", "translate"] = "transcribe"
     """`translate` writes English, whatever is spoken. Not every engine can."""
@@ -152,8 +153,9 @@ class InferenceConfig(BaseModel):
     @field_validator("hotwords", mode="before")
     @classmethod
     def _split_hotwords(cls, value: Any) -> Any:
-        words = value.split(",") if isinstance(value, str) else value
-        return tuple(word.strip() for word in words if word.strip()) if _is_strings(words) else value
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            value = str(value).split(",")
+        return tuple(word.strip() for word in value if word.strip()) if _is_strings(value) else value
 
     @field_validator("request_id", mode="after")
     @classmethod
@@ -175,7 +177,7 @@ def request_id_of(data: Any) -> str:
     """The id that a request names, if it is a usable one, else a fresh one. Never raises: errors need an id as well."""
     parameters = data.get("parameters") if isinstance(data, Mapping) else None
     named = parameters.get("request_id") if isinstance(parameters, Mapping) else None
-    named = named.strip() if isinstance(named, str) else ""
+    named = str(named).strip() if isinstance(named, (str, int, float)) and not isinstance(named, bool) else ""
     return named if _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
 
 

@@ -30,6 +30,12 @@ def test_query_parameters_arrive_as_strings() -> None:
     assert (config.temperature, config.timeout_s) == (0.2, 1.5)
 
 
+def test_a_query_string_that_looks_like_a_number_is_still_text() -> None:
+    config = InferenceConfig.parse({"request_id": 2026, "prompt": 7, "hotwords": 4711})
+    assert (config.request_id, config.prompt, config.hotwords) == ("2026", "7", ("4711",))
+    assert request_id_of({"parameters": {"request_id": 2026}}) == "2026"
+
+
 def test_null_means_the_default() -> None:
     assert InferenceConfig.parse({"batch_size": None, "task": None}) == InferenceConfig.parse({})
 
@@ -50,7 +56,7 @@ LIMITS = [
     ("summary_format", ["text", "structured"], ["json"]),
     ("response_format", ["json", "srt", "rttm"], ["docx"]),
     ("prompt", ["a" * 2000], ["a" * 2001]),
-    ("hotwords", [["a"] * 200, "Anna, Ben", []], [["a"] * 201, [1], 7]),
+    ("hotwords", [["a"] * 200, "Anna, Ben", [], 7, [1]], [["a"] * 201, [[]], {}, True]),
     ("request_id", ["", "a", "A.b_c:d-9", "x" * 128], ["x" * 129, "a b", "ä", "a\nb"]),
 ]
 

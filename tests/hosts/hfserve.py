@@ -2,9 +2,10 @@
 
     python tests/hosts/hfserve.py --model-dir FOLDER [--port 0]
 
-prints `port N` and serves on loopback until SIGTERM. Written from the contract, not from its code; the cases of
-test_emulators.py run against this file and against the real server, and hold for both. Alone in one file for the reason
-given in toolkit.py. Left out: every task but `custom`, and the metrics.
+prints `port N` and serves on loopback until SIGTERM. The code is ours; the behaviour is from the table of facts about the
+host, from its published source and from probing it: the cases of test_emulators.py run against this file and against the
+real server, and hold for both. Alone in one file for the reason given in toolkit.py. Left out: every task but `custom`, and
+the metrics.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ HOSTS = (PLAIN, TOOLKIT_2025, TOOLKIT_2026, HF_SERVE, TOOLKIT_2025_ASR, TOOLKIT_
 ONLY_ASR = {"ASR_MODEL": "embedded"}
 ALL_STAGES = {**ONLY_ASR, "DIARIZATION_MODEL": "embedded", "SUMMARIZE_MODEL": "embedded"}
 
-CLIP_SPAN_S = (4.0, 8.0)
+CLIP_SPAN_S = (3.0, 8.0)
 """Of samples/call.flac: one person ends a sentence, another begins."""
 
 

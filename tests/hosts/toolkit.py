@@ -2,8 +2,9 @@
 
     python tests/hosts/toolkit.py --model-dir FOLDER [--generation 2025|2026] [--task custom] [--port 0]
 
-prints `port N` and serves on loopback until SIGTERM. Written from the contract (facts of the host, each proven by a case in
-test_emulators.py), not from its code. Alone in one file, because a sibling that it imported would have to be on `sys.path`,
+prints `port N` and serves on loopback until SIGTERM. The code is ours. The behaviour is from the table of facts about the
+host, and where that is silent, from reading its published source; each point has a case in test_emulators.py, but none was
+compared with the running server here. Alone in one file, because a sibling that it imported would have to be on `sys.path`,
 where the handler could find it too. Left out: everything that a custom handler never meets (pipelines, downloads, images,
 load shedding, idle unloading, Vertex AI).
 """
