@@ -657,12 +657,19 @@ def _speaker_turns(
     breaks = np.flatnonzero((said_by[1:] != said_by[:-1]) | pause) + 1
     begins = [0, *breaks.tolist()]
     approximate = np.logical_or.reduceat(words.approximate, begins).tolist()
-    turns = []
-    for number, (begin, stop) in enumerate(pairwise([*begins, len(said)])):
-        text = "".join(words.texts[begin:stop]).strip()
-        run = tuple(said[begin:stop])
-        turns.append(SpeakerTurn(number, labels[begin], starts[begin], ends[stop - 1], text, run, approximate[number]))
-    return tuple(turns)
+    texts = words.texts
+    return tuple(
+        SpeakerTurn(
+            number,
+            labels[begin],
+            starts[begin],
+            ends[stop - 1],
+            "".join(texts[begin:stop]).strip(),
+            tuple(said[begin:stop]),
+            approximate[number],
+        )
+        for number, (begin, stop) in enumerate(pairwise([*begins, len(said)]))
+    )
 
 
 # ---- Numbers from anywhere
