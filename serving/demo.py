@@ -19,6 +19,9 @@ from serving.progress import progress_of
 HELP = "Show the whole job on one recording: transcript by speaker, summary, speaking shares, timings."
 
 _SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "meeting.flac"
+_UNWRAPPED = 100_000
+"""A pipe has no width: whoever reads it wants one line a turn."""
+
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"error: {options.file.name}: {error.message} ({error.code})", file=sys.stderr)
         return 1
     reply: dict[str, Any] = render(conversation, "json", structured_summary=True)
-    show(reply, Console())
+    show(reply, Console(width=None if sys.stdout.isatty() else _UNWRAPPED))
     json_file, srt_file = (options.out / f"{options.file.stem}.{ending}" for ending in ("json", "srt"))
     json_file.write_text(json.dumps(reply, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     srt_file.write_text(render(conversation, "srt")["text"], encoding="utf-8")
