@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from config import InferenceConfig, ModelSettings, request_id_of
-from diarization_utils import merge, plain_turns, speaker_stats
+from diarization_utils import clean_diarization, merge, plain_turns, speaker_stats
 from roundtable.asr import TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
@@ -104,6 +104,7 @@ class EndpointHandler:
                 summary_turns = plain_turns(transcript)
                 stats: tuple[SpeakerStats, ...] = ()
             else:
+                diarization = clean_diarization(diarization, audio.duration_s)
                 turns = summary_turns = merge(transcript, diarization, audio.duration_s)
                 stats = speaker_stats(turns, diarization)
 
