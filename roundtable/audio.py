@@ -2,7 +2,7 @@
 
 The container format is read from the bytes, never from a name. FFmpeg (through PyAV) decodes from memory, once, as a stream:
 no temporary file, no second copy of the upload, and no more work on a file that has passed a limit. A file can ask for
-nothing outside itself: see `_OPEN_OPTIONS`.
+nothing outside itself: see `_open_options`.
 
 Not here: fetching addresses, telling speech from other sound, keeping channels apart.
 

@@ -38,11 +38,11 @@ def one_word() -> Audio:
 
 def pink() -> NDArray[np.float64]:
     spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(len(TIME)))
-    return np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(TIME))
+    return np.asarray(np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(TIME)))
 
 
 def hum() -> NDArray[np.float64]:
-    return np.sum([np.sin(2 * np.pi * 50 * k * TIME) / k for k in range(1, 8)], axis=0)
+    return np.asarray(np.sum([np.sin(2 * np.pi * 50 * k * TIME) / k for k in range(1, 8)], axis=0))
 
 
 def clicks() -> NDArray[np.float64]:

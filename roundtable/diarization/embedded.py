@@ -1,4 +1,4 @@
-"""Diarization without a download: Silero VAD finds speech, Resemblyzer's weights describe voices, `clustering` tells them apart.
+"""Diarization without a download: Silero VAD finds speech, Resemblyzer's weights describe voices, clustering tells them apart.
 
 A modest engine, built to be dependable: a window of 1.6 s every 0.2 s is all it hears at once. It does *not* detect overlapping
 speech: where two people talk at once it names one of them, `overlaps` is always empty, and that speech is missing from the

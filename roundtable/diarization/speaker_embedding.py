@@ -128,7 +128,8 @@ def _filters() -> FloatArray:
     bins = np.fft.rfftfreq(_FFT_SAMPLES, 1 / SAMPLE_RATE_HZ)[:, None]
     low, peak, high = corners[:-2], corners[1:-1], corners[2:]
     triangles = np.maximum(0, np.minimum((bins - low) / (peak - low), (high - bins) / (high - peak)))
-    return (triangles * 2 / (high - low)).astype(np.float32)
+    filters: FloatArray = (triangles * 2 / (high - low)).astype(np.float32)
+    return filters
 
 
 # Slaney's scale is linear, 200/3 Hz a mel, up to 1000 Hz, and logarithmic above: 27 mels for each factor of 6.4.
