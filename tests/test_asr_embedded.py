@@ -150,6 +150,14 @@ def test_the_level_of_the_recording_does_not_matter(
     assert engine.transcribe(scaled, ENGLISH, Control()).text == heard_sentence.text
 
 
+def test_a_noisy_recording_is_decoded_with_noise_removal(engine: EmbeddedTranscriber, sentence: Audio) -> None:
+    spectrum = np.fft.rfft(np.random.default_rng(5).standard_normal(len(sentence.samples)))
+    pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(sentence.samples))
+    pink *= 0.05 * sentence.samples.std() / pink.std()
+    noisy = Audio((sentence.samples + pink).astype(np.float32))
+    assert engine.transcribe(noisy, ENGLISH, Control()).text.endswith("budget of our projects")  # else "bunch of"
+
+
 def test_what_was_heard_before_does_not_matter(
     engine: EmbeddedTranscriber, meeting: Audio, sentence: Audio, heard_sentence: Transcript
 ) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,7 @@ def test_null_means_the_default() -> None:
     assert InferenceConfig.parse({"batch_size": None, "task": None}) == InferenceConfig.parse({})
 
 
-LIMITS = [
+LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("batch_size", [1, 256], [0, 257, -1, "many", 1.5]),
     ("chunk_length_s", [1, 30], [0, 31]),
     ("sampling_rate", [16000], [8000, 44100]),

@@ -18,7 +18,7 @@ from roundtable import voice_activity
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
 from roundtable.errors import Cancelled, EngineUnavailable
-from roundtable.voice_activity import FRAME_S, FRAME_SAMPLES, Region, speech_probabilities, speech_regions
+from roundtable.voice_activity import FRAME_S, FRAME_SAMPLES, Region, signal_to_noise_db, speech_probabilities, speech_regions
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SECONDS = 5
@@ -38,11 +38,13 @@ def one_word() -> Audio:
 
 def pink() -> NDArray[np.float64]:
     spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(len(TIME)))
-    return np.asarray(np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(TIME)))
+    noise: NDArray[np.float64] = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(TIME))
+    return noise
 
 
 def hum() -> NDArray[np.float64]:
-    return np.asarray(np.sum([np.sin(2 * np.pi * 50 * k * TIME) / k for k in range(1, 8)], axis=0))
+    harmonics: NDArray[np.float64] = np.sum([np.sin(2 * np.pi * 50 * k * TIME) / k for k in range(1, 8)], axis=0)
+    return harmonics
 
 
 def clicks() -> NDArray[np.float64]:
@@ -99,6 +101,25 @@ def test_a_loud_click_does_not_hide_quiet_speech(one_word: Audio) -> None:
     samples = one_word.samples * np.float32(0.003)
     samples[1000:1010] = 1.0
     assert speech_regions(Audio(samples))[-1].start == pytest.approx(1.20, abs=0.1)
+
+
+def test_signal_to_noise_is_speech_against_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = np.repeat(np.array([0.001, 0.1, 0.1, 0.5, 0.001], np.float32), FRAME_SAMPLES)
+    probabilities = np.array([0.0, 1.0, 0.95, 0.5, 0.05], np.float32)
+    monkeypatch.setattr(voice_activity, "_compute", lambda samples, control: probabilities)
+    assert signal_to_noise_db(Audio(levels)) == pytest.approx(40.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_signal_to_noise_is_infinite_without_a_comparison(probability: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_activity, "_compute", lambda samples, control: np.full(2, probability, np.float32))
+    assert signal_to_noise_db(Audio(np.full(2 * FRAME_SAMPLES, 0.1, np.float32))) == np.inf
+
+
+def test_digital_silence_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_activity, "_compute", lambda samples, control: np.array([1.0, 0.0], np.float32))
+    samples = np.repeat(np.array([0.1, 0.0], np.float32), FRAME_SAMPLES)
+    assert signal_to_noise_db(Audio(samples)) == np.inf
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (511, 1), (512, 1), (513, 2), (16_000, 32)])
