@@ -48,7 +48,9 @@ def hum() -> NDArray[np.float64]:
 
 
 def clicks() -> NDArray[np.float64]:
-    return (np.arange(len(TIME)) % 8000 == 0).astype(np.float64)
+    impulses = np.zeros(len(TIME))
+    impulses[::8000] = 1.0
+    return impulses
 
 
 def tune() -> NDArray[np.float64]:

@@ -3,7 +3,9 @@
 A recogniser of its time: clear English at a desk comes out mostly right, a telephone mostly wrong. It writes lower case without
 punctuation, digits as words, and nothing here pretends otherwise. It knows the 134,000 words of its dictionary and no other.
 
-Each window of speech is decoded for itself, from the same state, at the same level: the words depend on nothing outside it.
+Each window of speech is decoded for itself, from the same state, at the same level. Of all that lies outside it, only how noisy
+the recording is has a say in its words.
+
 PocketSphinx keeps Python's global lock while it works, about 0.2 s for a second of speech, so one decoder serves all threads
 as fast as several would, and windows are kept short for the sake of everybody who waits.
 """

@@ -36,9 +36,7 @@ _LEVEL = 10 ** (-30 / 10)
 
 _WINDOWS_PER_BLOCK = 256
 _SHORTEST_TURN_S = 0.25
-_SEARCH_S = 0.2
-"""A change of speaker is moved to the frame least likely to be speech within this distance."""
-
+_CERTAIN_SPEECH = 0.9
 _EMBEDDING_SHARE = 0.8
 """Of the progress that is reported; clustering takes the rest."""
 
@@ -151,8 +149,8 @@ def _turns(
             first = int(np.abs(centres_s - (region.start + region.end) / 2).argmin())
             last = first + 1
         changes = [i for i in range(first + 1, last) if labels[i] != labels[i - 1]]
-        cuts = [_quietest((centres_s[i - 1] + centres_s[i]) / 2, probabilities) for i in changes]
-        edges = [region.start, *(min(max(cut, region.start), region.end) for cut in cuts), region.end]
+        cuts = [_quietest(centres_s[i - 1], centres_s[i], probabilities) for i in changes]
+        edges = [region.start, *cuts, region.end]
         speakers = [int(labels[i]) for i in (first, *changes)]
         pieces += [(start, end, speaker) for (start, end), speaker in zip(pairwise(edges), speakers, strict=True)]
     names: dict[int, str] = {}
@@ -163,14 +161,15 @@ def _turns(
     return tuple(turns)
 
 
-def _quietest(time_s: float, probabilities: FloatArray) -> float:
-    """The middle of the frame near `time_s` that is least likely to be speech; the nearest of several."""
-    frame = int(time_s / FRAME_S)
-    reach = round(_SEARCH_S / FRAME_S)
-    first = max(0, frame - reach)
-    near = probabilities[first : frame + reach + 1].round(2)
-    best = min(range(len(near)), key=lambda i: (near[i], abs(first + i - frame)))
-    return time_s if near[best] > 0.9 else (first + best + 0.5) * FRAME_S
+def _quietest(left_s: float, right_s: float, probabilities: FloatArray) -> float:
+    """Where a change of speaker between two window centres falls: in a pause if there is one, in the middle if not."""
+    middle_s = (left_s + right_s) / 2
+    between = range(int(left_s / FRAME_S + 0.5), int(right_s / FRAME_S - 0.5) + 1)
+    inside = [frame for frame in between if left_s < (frame + 0.5) * FRAME_S < right_s and frame < len(probabilities)]
+    if not inside:
+        return middle_s
+    best = min(inside, key=lambda frame: (round(float(probabilities[frame]), 2), abs((frame + 0.5) * FRAME_S - middle_s)))
+    return middle_s if probabilities[best] > _CERTAIN_SPEECH else (best + 0.5) * FRAME_S
 
 
 def _without_flicker(pieces: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
