@@ -14,13 +14,12 @@ import gc
 import heapq
 import math
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, groupby, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from typing import Literal
 
@@ -28,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roundtable.transcript import Diarization, Segment, SpeakerStats, SpeakerTurn, Transcript, Turn, Word
+from roundtable.word_placement import SENTENCE_ENDS, last_mark, place_words, split_words
 
 Smoothing = Literal["none", "sentence", "viterbi"]
 Floats = npt.NDArray[np.float64]
@@ -55,17 +55,7 @@ OWN_TURN_WORDS = 3
 INSIDE_SHARE = 0.9
 """A word with this share of its time in a turn lies in it: no two clocks agree to the last frame."""
 
-# Segments without word times: which turns may take a piece of the text, and where it may be cut.
-MIN_PIECE_S = 1.0
-MIN_PIECE_SHARE = 0.2
-LONG_SEGMENT_S = 15.0
-"""`MIN_PIECE_SHARE` is a share of the segment, or of this, so that a minute-long segment does not hide a turn of 3 s."""
-SNAP_S = 1.0
-"""A cut moves to the end of a sentence that lies within this much speech of it."""
-
-SENTENCE_ENDS = frozenset(".?!…。？！｡।॥؟۔።")
 CLAUSE_ENDS = frozenset(",;:—–、，；：،؛")
-CLOSING_MARKS = "\"'”’»)]}」』）》\u200b \t\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +268,7 @@ class _Words:
 
 
 def _timed_words(transcript: Transcript, turns: Sequence[Turn], limit_s: float) -> _Words:
-    """Every word once, in order. A segment that has no words, or none with a time, gets its words placed by `_place`."""
+    """Every word once, in order. A segment that has no words, or none with a time, gets its words placed by `place_words`."""
     texts: list[str] = []
     confidences: list[float | None] = []
     starts: list[float] = []
@@ -289,7 +279,7 @@ def _timed_words(transcript: Transcript, turns: Sequence[Turn], limit_s: float) 
     for segment, start, end in zip(transcript.segments, *_segment_spans(transcript.segments, limit_s), strict=True):
         firsts.append(len(texts))
         spelled = _spelled(segment)
-        segment_texts = _tokens(segment.text) if spelled is None else spelled
+        segment_texts = split_words(segment.text) if spelled is None else spelled
         texts += segment_texts
         confidences += [None] * len(segment_texts) if spelled is None else [word.confidence for word in segment.words]
         if spelled is not None and any(math.isfinite(_number(word.start)) for word in segment.words):
@@ -298,7 +288,7 @@ def _timed_words(transcript: Transcript, turns: Sequence[Turn], limit_s: float) 
         elif segment_texts:
             placed.append((firsts[-1], len(texts)))
             during = turns[bisect_right(turn_ends, start) : bisect_left(turn_starts, end)]
-            for word_start, word_end in _place(segment_texts, start, end, during):
+            for word_start, word_end in place_words(segment_texts, start, end, during):
                 starts.append(word_start)
                 ends.append(word_end)
     first, approximate = np.zeros(len(texts) + 1, np.bool_), np.zeros(len(texts), np.bool_)
@@ -375,104 +365,6 @@ def _spelled(segment: Segment) -> list[str] | None:
     cuts = [0, *(after_letter[count] for count in accumulate(map(len, bare)))]
     cuts[-1] = len(segment.text)
     return [segment.text[start:end] for start, end in pairwise(cuts)]
-
-
-# ---- Segments without word times
-
-
-def _place(texts: Sequence[str], start: float, end: float, turns: Sequence[Turn]) -> Iterator[tuple[float, float]]:
-    """Times for the words of a segment, as if its characters were spoken evenly during the turns that it covers.
-
-    `turns`: those that overlap [start, end]. Only the substantial ones get words, see `_substantial`. Where one speaker's
-    piece meets the next one's, the cut moves to the end of a sentence nearby: people tend to finish their sentences.
-    """
-    pieces = _substantial(turns, start, end) or [[Turn(start, end, "")]]
-    positions = [0, *accumulate(max(1, len(text)) for text in texts)]
-    sentence_ends = [position for position, text in zip(positions[1:], texts, strict=True) if _last_mark(text) in SENTENCE_ENDS]
-    characters_per_s = positions[-1] / max(sum(map(_length_s, pieces)), 1e-9)
-    begin, reached_s = 0, 0.0
-    for piece in pieces:
-        reached_s += _length_s(piece)
-        target = reached_s * characters_per_s
-        cut = _nearest(sentence_ends, target)
-        if cut is None or abs(cut - target) > SNAP_S * characters_per_s:
-            cut = _nearest(positions, target)
-        stop = len(texts) if piece is pieces[-1] else max(begin, bisect_left(positions, cut or 0))
-        yield from _spread([position - positions[begin] for position in positions[begin : stop + 1]], piece)
-        begin = stop
-
-
-def _substantial(turns: Sequence[Turn], start: float, end: float) -> list[list[Turn]]:
-    """The runs of one speaker in [start, end] that are long enough to trust with a piece of the text, else the main speaker's.
-
-    Interpolated times are too coarse for more: blind splitting at every change breaks about as much as it mends.
-    """
-    inside = [Turn(max(turn.start, start), min(turn.end, end), turn.speaker) for turn in turns]
-    runs = _runs(inside)
-    needed_s = max(MIN_PIECE_S, MIN_PIECE_SHARE * min(end - start, LONG_SEGMENT_S))
-    kept = [run for run in runs if _length_s(run) >= needed_s]
-    if not kept:
-        talk_s: dict[str, float] = defaultdict(float)
-        for turn in inside:
-            talk_s[turn.speaker] += turn.end - turn.start
-        kept = [run for run in runs if run[0].speaker == max(talk_s, key=lambda speaker: talk_s[speaker])]
-    return _runs(chain.from_iterable(kept))  # what was between two runs of one speaker may be gone
-
-
-def _runs(turns: Iterable[Turn]) -> list[list[Turn]]:
-    return [list(run) for _, run in groupby(turns, key=attrgetter("speaker"))]
-
-
-def _length_s(turns: Iterable[Turn]) -> float:
-    return sum(turn.end - turn.start for turn in turns)
-
-
-def _nearest(ascending: Sequence[int], target: float) -> int | None:
-    at = bisect_left(ascending, target)
-    return min(ascending[max(0, at - 1) : at + 1], key=lambda position: abs(position - target), default=None)
-
-
-def _spread(positions: Sequence[int], turns: Sequence[Turn]) -> Iterator[tuple[float, float]]:
-    """The time between each two positions, when all of them are spoken evenly during `turns`. None reaches over a gap."""
-    reached_s = [0.0, *accumulate(turn.end - turn.start for turn in turns)]
-    seconds_per_position = reached_s[-1] / max(positions[-1], 1)
-    for begin, stop in pairwise(position * seconds_per_position for position in positions):
-        at = min(bisect_right(reached_s, begin), len(turns)) - 1
-        turn = turns[at]
-        yield min(turn.start + begin - reached_s[at], turn.end), min(turn.start + stop - reached_s[at], turn.end)
-
-
-# Scripts written without spaces: Thai, Lao, Tibetan, Myanmar, Khmer, kana, Chinese characters.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_LEANS_ON_NEXT = frozenset("เแโใไເແໂໃໄ")
-_LEANS_ON_LAST = frozenset("ะาำะາຳーゃゅょっァィゥェォャュョッ々ๆ")
-
-
-def _tokens(text: str) -> list[str]:
-    """Cut a text into words that join to it again; where a script has no spaces, into its characters. Blank text has none."""
-    tokens = [
-        piece for token in re.findall(r"\s*\S+", text) for piece in (_characters(token) if _UNSPACED.search(token) else [token])
-    ]
-    if tokens:
-        tokens[-1] += text[len(text.rstrip()) :]
-    return tokens
-
-
-def _characters(token: str) -> list[str]:
-    """Cut where an unspaced character begins or ends; never before a mark that leans on it, nor inside a Latin word."""
-    cuts = [0]
-    for at, (last, character) in enumerate(pairwise(token), start=1):
-        leans_back = unicodedata.category(character) in {"Mn", "Mc", "Pe", "Pf", "Po", "Pd"} or character in _LEANS_ON_LAST
-        leans_on = last.isspace() or unicodedata.category(last) in {"Ps", "Pi"} or last in _LEANS_ON_NEXT
-        if not leans_back and not leans_on and (_UNSPACED.match(last) or _UNSPACED.match(character)):
-            cuts.append(at)
-    return [token[start:end] for start, end in pairwise([*cuts, len(token)])]
-
-
-def _last_mark(text: str) -> str:
-    return text.rstrip(CLOSING_MARKS)[-1:]
 
 
 # ---- What the turns say about the words
@@ -582,13 +474,13 @@ def _silences(words: _Words) -> Floats:
 
 
 def _sentence_numbers(words: _Words) -> Ints:
-    ends = np.array([_last_mark(text) in SENTENCE_ENDS for text in words.texts[:-1]], np.bool_)
+    ends = np.array([last_mark(text) in SENTENCE_ENDS for text in words.texts[:-1]], np.bool_)
     return np.append(0, np.cumsum(ends | (_silences(words) >= PAUSE_S)))
 
 
 def _change_costs(words: _Words, outside: Flags, costs: SmoothingCosts) -> Floats:
     """What a change of speaker costs between each word and the next: the cheapest reason that there is."""
-    marks = [_last_mark(text) for text in words.texts]
+    marks = [last_mark(text) for text in words.texts]
     by_mark = dict.fromkeys(CLAUSE_ENDS, costs.clause_end) | dict.fromkeys(SENTENCE_ENDS, costs.sentence_end)
     unmarked = costs.unpunctuated if SENTENCE_ENDS.isdisjoint(marks) else costs.mid_clause
     cheapest = np.array([by_mark.get(mark, unmarked) for mark in marks[:-1]])
