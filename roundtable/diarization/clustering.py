@@ -16,9 +16,9 @@ while the division itself is found on long ones (1.6 s): more than a third fewer
 Cost: time and memory grow with the number of windows n, never with its square: sums over all pairs are products of sums, and
 only the pairs that share audio, a narrow band, are visited one by one.
 
-The constants were chosen on conversations put together from recorded prompts of 15 people and from synthetic voices, clean, noisy,
-over the telephone and as MP3, and on one real telephone call. With 16 other people the number of speakers was right in 3 of 4
-conversations of one to six, and mostly one too small in the others.
+The constants were chosen on conversations put together from recorded prompts of 15 people and from synthetic voices, clean,
+noisy, over the telephone and as MP3, and on one real telephone call. With 16 other people the number of speakers was right in 3
+of 4 conversations of one to six, and mostly one too small in the others.
 """
 
 from __future__ import annotations

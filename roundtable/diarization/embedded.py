@@ -2,8 +2,8 @@
 
 A modest engine, built to be dependable: a window of 1.6 s every 0.2 s is all it hears at once. It does *not* detect overlapping
 speech: where two people talk at once it names one of them, `overlaps` is always empty, and that speech is missing from the
-result. An interjection below about 0.6 s inside somebody else's turn is usually lost too. People who are not told apart are
-mostly ones whom a stranger would confuse on the telephone; one person who plays roles may come out as two.
+result. An interjection below about 0.6 s inside somebody else's turn is usually lost too. Counting is its weak side: with three
+or more people, or in noise, it may find one too few; one person who plays roles may come out as two. `num_speakers` helps.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EMBEDDING_SHARE = 0.8
 
 
 class EmbeddedDiarizer:
-    """A `Diarizer`. Costs about 0.03 s of one CPU core per second of speech, and 40 kB of memory per second of audio.
+    """A `Diarizer`. Costs about 0.02 s of one CPU core and 50 kB of memory per second of audio.
 
     Raises `EngineUnavailable` on construction when Silero VAD or the weights of Resemblyzer are not installed.
     """
