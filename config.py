@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -21,6 +21,8 @@ MAX_SPEAKERS = 64
 """More voices than any diarizer tells apart in one recording; a larger number is a typing error."""
 
 HOTWORDS_LIMIT = 200
+_SETTING_REASONS = {"missing": "is not set; name a model, or 'embedded'"}
+_PARAMETER_REASONS = {"extra_forbidden": "unknown parameter"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
@@ -57,7 +59,9 @@ class ModelSettings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            raise InvalidSettings(_explain_settings(error)) from None  # the cause would show the values
+            raise InvalidSettings(
+                _explain(error, "settings", str.upper, _SETTING_REASONS)
+            ) from None  # the cause would show the values
 
 
 class InferenceConfig(BaseModel):
@@ -126,7 +130,9 @@ class InferenceConfig(BaseModel):
         try:
             return cls.model_validate(dict(parameters or {}))
         except ValidationError as error:
-            raise InvalidParameters(_explain_parameters(error)) from None  # the cause would show the values
+            raise InvalidParameters(
+                _explain(error, "parameters", _printable, _PARAMETER_REASONS)
+            ) from None  # the cause would show the values
 
     @model_validator(mode="before")
     @classmethod
@@ -185,26 +191,15 @@ def _is_strings(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
 
 
-def _explain_parameters(error: ValidationError) -> str:
-    """One sentence per wrong field: its name and pydantic's reason. Never a value: values are the caller's content."""
+def _explain(error: ValidationError, whole: str, name_of: Callable[[str], str], reasons: Mapping[str, str]) -> str:
+    """One sentence per wrong field: its name and why. Never a value: values are content, or secrets.
+
+    `whole` names what a rule about several fields is about; `reasons` replace pydantic's, by its type of error.
+    """
     sentences = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        field = ".".join(str(part) for part in problem["loc"][:1]) or "parameters"
-        if problem["type"] == "extra_forbidden":
-            sentences.append(f"{_printable(field)}: unknown parameter")
-        else:
-            sentences.append(f"{_printable(field)}: {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(sentences)
-
-
-def _explain_settings(error: ValidationError) -> str:
-    sentences = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        variable = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-        if problem["type"] == "missing":
-            sentences.append(f"{variable} is not set: give it a Hub id, a local folder or 'embedded'")
-        else:
-            sentences.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
+        name = name_of(str(problem["loc"][0])) if problem["loc"] else whole
+        sentences.append(f"{name}: {reasons.get(problem['type']) or problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(sentences)
 
 

@@ -156,7 +156,7 @@ def test_the_default_limits(environment: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("ASR_MODEL")
-    with pytest.raises(InvalidSettings, match="ASR_MODEL is not set: give it a Hub id, a local folder or 'embedded'"):
+    with pytest.raises(InvalidSettings, match="ASR_MODEL: is not set; name a model, or 'embedded'"):
         ModelSettings.load()
 
 

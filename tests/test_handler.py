@@ -337,7 +337,7 @@ def test_every_format_comes_back(response_format: str) -> None:
 
 def test_a_process_without_asr_model_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASR_MODEL", raising=False)
-    with pytest.raises(errors.InvalidSettings, match="ASR_MODEL is not set"):
+    with pytest.raises(errors.InvalidSettings, match="ASR_MODEL: is not set"):
         EndpointHandler()
 
 
