@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import av
 import numpy as np
@@ -93,6 +94,9 @@ _RIFF_INFO = re.compile(rb"LIST(.{4})INFO", re.DOTALL)
 
 # Everything that PyAV is known to raise, apart from running out of memory in Python itself.
 _DECODER_ERRORS = (av.FFmpegError, ValueError, RuntimeError, ArithmeticError, LookupError)
+
+# Titles and the like may be in any encoding. From 19 on PyAV takes them as they are; before, it has to be told.
+_LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 _ASCII_WHITESPACE = b" \t\n\r\f\v"
 
@@ -229,7 +233,7 @@ def _open(data: bytes) -> InputContainer:
     else:
         error = NotAudio("The file is not a recording in a format that can be read.")
     with _failing_as(error):
-        return av.open(_Bytes(data), "r", container_options=_open_options(), metadata_errors="replace")
+        return av.open(_Bytes(data), "r", container_options=_open_options(), **_LENIENT_METADATA)
 
 
 def _decode(container: InputContainer, stream: AudioStream, data: bytes, max_seconds: float) -> Audio:
