@@ -233,7 +233,8 @@ def _open(data: bytes) -> InputContainer:
     else:
         error = NotAudio("The file is not a recording in a format that can be read.")
     with _failing_as(error):
-        return av.open(_Bytes(data), "r", container_options=_open_options(), **_LENIENT_METADATA)
+        container: InputContainer = av.open(_Bytes(data), "r", container_options=_open_options(), **_LENIENT_METADATA)
+    return container
 
 
 def _decode(container: InputContainer, stream: AudioStream, data: bytes, max_seconds: float) -> Audio:

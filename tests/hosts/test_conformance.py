@@ -242,7 +242,7 @@ def assert_envelope(text: str, code: str, *, retryable: bool = False) -> None:
 @pytest.mark.parametrize("host", host_params(*HOSTS))
 def test_a_missing_setting_keeps_the_host_from_starting_and_is_named(host: Host, repository: Path, tmp_path: Path) -> None:
     with (
-        pytest.raises(HostError, match="ASR_MODEL is not set"),
+        pytest.raises(HostError, match="ASR_MODEL: is not set"),
         running(host, repository, tmp_path / "cwd", {"DIARIZATION_MODEL": "embedded"}),
     ):
         pass
