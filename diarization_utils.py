@@ -300,6 +300,30 @@ def _timed_words(transcript: Transcript, turns: Sequence[Turn], limit_s: float) 
     return _Words(texts, confidences, word_starts, word_ends, first[:-1], approximate)
 
 
+def clean_transcript(transcript: Transcript, duration_s: float) -> Transcript:
+    """The same transcript with the times that it promises: in [0, duration], ascending, for segments and for words.
+
+    Texts, order and every other field stay. What keeps the promise already comes back as it is.
+    """
+    limit_s = _limit_s(transcript, Diarization(), duration_s)
+    spans = list(zip(*_segment_spans(transcript.segments, limit_s), strict=True))
+    words = list(transcript.words())
+    starts, ends = _numbers([word.start for word in words]), _numbers([word.end for word in words])
+    lengths = np.array([len(word.text) for word in words], np.float64)
+    timed = zip(
+        *(times.tolist() for times in sanitize_times(starts, ends, lengths, limit_s, longest_s=MAX_WORD_S)), strict=True
+    )
+    segments = tuple(
+        replace(segment, start=start, end=end, words=tuple(_at(word, *next(timed)) for word in segment.words))
+        for segment, (start, end) in zip(transcript.segments, spans, strict=True)
+    )
+    return transcript if segments == transcript.segments else replace(transcript, segments=segments)
+
+
+def _at(word: Word, start: float, end: float) -> Word:
+    return word if (word.start, word.end) == (start, end) else replace(word, start=start, end=end)
+
+
 def _segment_spans(segments: Sequence[Segment], limit_s: float) -> tuple[list[float], list[float]]:
     lengths = np.array([len(segment.text) for segment in segments], np.float64)
     raw_starts, raw_ends = (_numbers([getattr(segment, side) for segment in segments]) for side in ("start", "end"))

@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from config import InferenceConfig, ModelSettings, request_id_of
-from diarization_utils import clean_diarization, merge, plain_turns, speaker_stats
+from diarization_utils import clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
 from roundtable.asr import TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
@@ -99,14 +99,15 @@ class EndpointHandler:
         transcript, diarization = self._listen(audio, config, control, run)
 
         with run.timed("merge"):
-            if diarization is None:
-                turns: tuple[SpeakerTurn, ...] = ()
-                summary_turns = plain_turns(transcript)
-                stats: tuple[SpeakerStats, ...] = ()
-            else:
+            turns: tuple[SpeakerTurn, ...] = ()
+            stats: tuple[SpeakerStats, ...] = ()
+            if diarization is not None:
                 diarization = clean_diarization(diarization, audio.duration_s)
-                turns = summary_turns = merge(transcript, diarization, audio.duration_s)
+                # Before its times are put straight: words without any are placed by the turns.
+                turns = merge(transcript, diarization, audio.duration_s)
                 stats = speaker_stats(turns, diarization)
+            transcript = clean_transcript(transcript, audio.duration_s)
+            summary_turns = plain_turns(transcript) if diarization is None else turns
 
         summary = self._summarize(summary_turns, transcript, config, control, run)
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.merge import ALGORITHMS, table
-from diarization_utils import MAX_WORD_S, Smoothing, clean_diarization, merge, plain_turns, speaker_stats
+from diarization_utils import MAX_WORD_S, Smoothing, clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
 from roundtable.transcript import Diarization, Segment, SpeakerStats, SpeakerTurn, Transcript, Turn, Word
 
 NAN, INF = math.nan, math.inf
@@ -411,6 +411,24 @@ def attribution(merged: Sequence[SpeakerTurn]) -> list[tuple[str, str | None]]:
 
 
 @settings(max_examples=400, deadline=None)
+@given(TRANSCRIPT, DURATION)
+def test_a_cleaned_transcript_keeps_its_text_and_has_sound_times(transcript: Transcript, duration_s: float) -> None:
+    cleaned = clean_transcript(transcript, duration_s)
+    assert cleaned.text == transcript.text
+    assert [word.text for word in cleaned.words()] == [word.text for word in transcript.words()]
+    for timed in (cleaned.segments, tuple(cleaned.words())):
+        times = [time for item in timed for time in (item.start, item.end)]
+        assert times == sorted(times)
+        assert all(0 <= time < INF for time in times)
+        assert duration_s < 0 or not math.isfinite(duration_s) or all(time <= duration_s for time in times)
+    assert clean_transcript(cleaned, duration_s) == cleaned
+
+
+def test_a_sound_transcript_comes_back_as_it_is() -> None:
+    transcript = Transcript((words(("so", 0.0, 0.3), ("then", 0.4, 0.9)), words(("yes", 2.0, 2.2))))
+    assert clean_transcript(transcript, 2.2) is transcript
+
+
 @given(TRANSCRIPT, DIARIZATION, DURATION, SMOOTHING)
 def test_no_word_is_lost_and_every_field_is_sound(
     transcript: Transcript, diarization: Diarization, duration_s: float, smoothing: Smoothing
