@@ -21,7 +21,7 @@ for _variable, _off in (("PYANNOTE_METRICS_ENABLED", "0"), ("HF_HUB_DISABLE_TELE
     os.environ.setdefault(_variable, _off)
 
 from collections.abc import Callable, Mapping  # the lines above must come first
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from config import InferenceConfig, ModelSettings, request_id_of
@@ -152,6 +152,8 @@ class EndpointHandler:
             if diarizing is None:
                 return transcript, None
             with run.degrades("diarize", "The speakers could not be told apart; the transcript is complete."):
+                while not wait([diarizing], control.remaining_s()).done:
+                    control.check()  # the deadline has passed, and the diarizer has not looked at the clock yet
                 diarization = diarizing.result()
                 run.warnings += diarization.warnings
                 return transcript, diarization

@@ -218,6 +218,13 @@ def test_diarization_past_the_deadline_keeps_the_transcript() -> None:
     ]
 
 
+def test_a_diarizer_that_does_not_look_at_the_clock_does_not_hold_up_the_reply() -> None:
+    answered = threading.Event()
+    reply = ask(handler_with(fake_engines(diarizer=FakeDiarizer(lambda control: answered.wait(10)))), timeout_s=0.2)
+    answered.set()
+    assert (reply["text"], reply["warnings"][0]["code"]) == (PHRASE, "deadline_exceeded")
+
+
 REFUSED: list[tuple[Any, str]] = [
     ("not a dict", "invalid_parameters"),
     ([], "invalid_parameters"),
