@@ -21,6 +21,9 @@ MAX_SPEAKERS = 64
 """More voices than any diarizer tells apart in one recording; a larger number is a typing error."""
 
 HOTWORDS_LIMIT = 200
+_MOST_REASONS = 20
+"""A request with a hundred thousand wrong fields gets a short answer."""
+
 _SETTING_REASONS = {"missing": "is not set; name a model, or 'embedded'"}
 _PARAMETER_REASONS = {"extra_forbidden": "unknown parameter"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
@@ -59,9 +62,8 @@ class ModelSettings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            raise InvalidSettings(
-                _explain(error, "settings", str.upper, _SETTING_REASONS)
-            ) from None  # the cause would show the values
+            message = _explain(error, "settings", str.upper, _SETTING_REASONS)
+        raise InvalidSettings(message)  # out here: the cause would show the values
 
 
 class InferenceConfig(BaseModel):
@@ -109,8 +111,8 @@ class InferenceConfig(BaseModel):
     prompt: str | None = Field(default=None, max_length=2000)
     """Text that came before this recording, for engines that take context."""
 
-    hotwords: Annotated[tuple[str, ...], Field(max_length=HOTWORDS_LIMIT)] = ()
-    """Names and terms to expect, as a list or as one comma-separated string."""
+    hotwords: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=HOTWORDS_LIMIT)] = ()
+    """Names and terms to expect, as a list or as one comma-separated string; up to 200 of up to 100 characters."""
 
     temperature: float = Field(default=0.0, ge=0.0, le=1.0)
     """0 is greedy decoding; engines that sample fall back to higher values by themselves when a window fails."""
@@ -130,15 +132,27 @@ class InferenceConfig(BaseModel):
         try:
             return cls.model_validate(dict(parameters or {}))
         except ValidationError as error:
-            raise InvalidParameters(
-                _explain(error, "parameters", _printable, _PARAMETER_REASONS)
-            ) from None  # the cause would show the values
+            message = _explain(error, "parameters", _printable, _PARAMETER_REASONS)
+        except ValueError:  # Python's own: an integer of more than 4300 digits has no text
+            message = "parameters: a number is too large"
+        raise InvalidParameters(message)  # out here: the cause would show the values
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_default(cls, values: Any) -> Any:
         # Clients that serialise a whole options object send null for everything that they leave alone.
         return {name: value for name, value in values.items() if value is not None} if isinstance(values, dict) else values
+
+    @field_validator(
+        *("batch_size", "chunk_length_s", "sampling_rate", "num_speakers", "min_speakers", "max_speakers"),
+        *("summary_max_tokens", "summary_min_tokens", "temperature", "timeout_s"),
+        mode="before",
+    )
+    @classmethod
+    def _no_truth_value(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("must be a number, not true or false")
+        return value
 
     @field_validator("language", mode="after")
     @classmethod
@@ -180,10 +194,12 @@ class InferenceConfig(BaseModel):
 
 
 def request_id_of(data: Any) -> str:
-    """The id that a request names, if it is a usable one, else a fresh one. Never raises: errors need an id as well."""
+    """The id that a request names, if it is a usable one, else a fresh one: errors need an id as well."""
     parameters = data.get("parameters") if isinstance(data, Mapping) else None
     named = parameters.get("request_id") if isinstance(parameters, Mapping) else None
-    named = str(named).strip() if isinstance(named, (str, int, float)) and not isinstance(named, bool) else ""
+    if isinstance(named, int) and not isinstance(named, bool) and abs(named) < 10**128:  # see coerce_numbers_to_str
+        named = str(named)
+    named = named.strip() if isinstance(named, str) else ""
     return named if _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
 
 
@@ -196,10 +212,13 @@ def _explain(error: ValidationError, whole: str, name_of: Callable[[str], str], 
 
     `whole` names what a rule about several fields is about; `reasons` replace pydantic's, by its type of error.
     """
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
     sentences = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    for problem in problems[:_MOST_REASONS]:
         name = name_of(str(problem["loc"][0])) if problem["loc"] else whole
         sentences.append(f"{name}: {reasons.get(problem['type']) or problem['msg'].removeprefix('Value error, ')}")
+    if len(problems) > _MOST_REASONS:
+        sentences.append(f"and {len(problems) - _MOST_REASONS} more")
     return "; ".join(sentences)
 
 

@@ -31,13 +31,15 @@ from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
 from roundtable.diarization import DiarizeOptions
 from roundtable.engines import Engines
-from roundtable.errors import EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError
+from roundtable.errors import EngineError, EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError
 from roundtable.formats import render
-from roundtable.run import Run
+from roundtable.run import Run, contained
 from roundtable.summarization import SummarizeOptions
 from roundtable.transcript import Conversation, Diarization, SpeakerStats, SpeakerTurn, Summary, Transcript, Warning_
 
 _Answer = TypeVar("_Answer")
+_Finish = Callable[[Conversation, InferenceConfig], _Answer]
+_NO_SPEAKERS = "The speakers could not be told apart; the transcript is complete."
 
 
 class EndpointHandler:
@@ -62,30 +64,30 @@ class EndpointHandler:
         """The same, before it is made into a reply: for callers in this process that want more than one format."""
         return self._answer(data, on_progress, lambda conversation, config: conversation)
 
-    def _answer(
-        self, data: Any, on_progress: ProgressCallback | None, finish: Callable[[Conversation, InferenceConfig], _Answer]
-    ) -> _Answer:
-        run = Run(request_id_of(data))
+    def _answer(self, data: Any, on_progress: ProgressCallback | None, finish: _Finish[_Answer]) -> _Answer:
+        run = Run()
         try:
+            run.request_id = request_id_of(data)
             inputs, config = _parse(data)
             conversation = self._converse(inputs, config, Control(config.timeout_s, on_progress), run)
-            run.stage = "format"
-            answer = finish(conversation, config)
-            run.outcome = conversation.outcome
+            answer = _finish(finish, conversation, config, run)
+            run.outcome = "degraded" if run.degraded else "ok"
+            run.log()
             return answer
         except RoundtableError as error:
-            run.outcome = error.code
-            raise error.with_request_id(run.request_id) from None
+            if isinstance(error, EngineError) and error.__cause__ is not None:
+                run.log_failure(error.__cause__)
+            failure = error.with_request_id(run.request_id)
         except MemoryError:
-            run.outcome = OutOfMemory.code
-            raise OutOfMemory("There was not enough memory for this recording.", request_id=run.request_id) from None
+            failure = OutOfMemory("There was not enough memory for this recording.", request_id=run.request_id)
         except Exception as error:
-            run.outcome = EngineFailed.code
             run.log_failure(error)
-            # Not `from error`: its text may quote what was said, and hosts log the whole chain.
-            raise EngineFailed(f"The {run.stage} stage failed.", request_id=run.request_id) from None
-        finally:
-            run.log()
+            failure = EngineFailed(f"The {run.stage} stage failed.", request_id=run.request_id)
+        run.outcome = failure.code
+        run.log()
+        # Out here and bare: what led to it may quote what was said, and hosts log the whole chain.
+        failure.__cause__ = failure.__context__ = None
+        raise failure
 
     def _converse(self, inputs: bytes | str, config: InferenceConfig, control: Control, run: Run) -> Conversation:
         with run.timed("decode"):
@@ -98,27 +100,30 @@ class EndpointHandler:
 
         transcript, diarization = self._listen(audio, config, control, run)
 
+        turns: tuple[SpeakerTurn, ...] = ()
+        stats: tuple[SpeakerStats, ...] = ()
+        merged = False
         with run.timed("merge"):
-            turns: tuple[SpeakerTurn, ...] = ()
-            stats: tuple[SpeakerStats, ...] = ()
             if diarization is not None:
-                diarization = clean_diarization(diarization, audio.duration_s)
-                # Before its times are put straight: words without any are placed by the turns.
-                turns = merge(transcript, diarization, audio.duration_s)
-                stats = speaker_stats(turns, diarization)
+                with run.degrades("merge", "Words and speakers could not be brought together; the transcript is complete."):
+                    diarization = clean_diarization(diarization, audio.duration_s)
+                    # Before its times are put straight: words without any are placed by the turns.
+                    turns = merge(transcript, diarization, audio.duration_s)
+                    stats = speaker_stats(turns, diarization)
+                    merged = True
             transcript = clean_transcript(transcript, audio.duration_s)
-            summary_turns = plain_turns(transcript) if diarization is None else turns
 
+        summary_turns = turns if merged else plain_turns(transcript)
         summary = self._summarize(summary_turns, transcript, config, control, run)
 
         return Conversation(
             transcript=transcript,
             duration_s=audio.duration_s,
-            diarization=diarization,
+            diarization=diarization if merged else None,
             turns=turns,
             speaker_stats=stats,
             summary=summary,
-            evidence_in="chunks" if diarization is None else "speakers",
+            evidence_in="speakers" if merged else "chunks",
             outcome="degraded" if run.degraded else "ok",
             warnings=tuple(run.warnings),
             models=self.engines.names(),
@@ -141,7 +146,9 @@ class EndpointHandler:
             diarizing: Future[Diarization] | None = None
             if self.engines.diarizer is not None and config.diarize:
                 options = DiarizeOptions(config.num_speakers, config.min_speakers, config.max_speakers)
-                diarizing = pool.submit(run.timed("diarize")(self.engines.diarizer.diarize), audio, options, control)
+                diarize = run.timed("diarize")(contained(self.engines.diarizer.diarize))
+                with run.degrades("diarize", _NO_SPEAKERS):
+                    diarizing = pool.submit(diarize, audio, options, control)
             try:
                 with run.timed("asr"):
                     transcript = self.engines.transcriber.transcribe(audio, _transcribe_options(config), control)
@@ -151,7 +158,7 @@ class EndpointHandler:
             run.warnings += transcript.warnings
             if diarizing is None:
                 return transcript, None
-            with run.degrades("diarize", "The speakers could not be told apart; the transcript is complete."):
+            with run.degrades("diarize", _NO_SPEAKERS):
                 while not wait([diarizing], control.remaining_s()).done:
                     control.check()  # the deadline has passed, and the diarizer has not looked at the clock yet
                 diarization = diarizing.result()
@@ -198,6 +205,24 @@ def _parse(data: Any) -> tuple[bytes | str, InferenceConfig]:
     if not isinstance(inputs, (bytes, str)):
         raise InvalidParameters("inputs: must be base64 text, a data: URI or raw bytes.")
     return inputs, config
+
+
+def _finish(finish: _Finish[_Answer], conversation: Conversation, config: InferenceConfig, run: Run) -> _Answer:
+    """Finish with all there is; if an engine's turns or summary cannot be written down, with the transcript alone."""
+    run.stage = "format"
+    with run.degrades("format", "The speakers and the summary could not be written down; the transcript is complete."):
+        return finish(conversation, config)
+    bare = Conversation(
+        transcript=conversation.transcript,
+        duration_s=conversation.duration_s,
+        outcome="degraded",
+        warnings=tuple(warning for warning in run.warnings if warning.stage == "format"),
+        models=conversation.models,
+        timings_s=conversation.timings_s,
+        request_id=conversation.request_id,
+        task=conversation.task,
+    )
+    return finish(bare, config)
 
 
 def _render(conversation: Conversation, config: InferenceConfig) -> dict[str, Any]:

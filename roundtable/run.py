@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from roundtable.errors import Cancelled, EngineFailed, OutOfMemory, RequestError, RoundtableError
 from roundtable.transcript import Stage, Warning_
@@ -17,11 +18,29 @@ logger = logging.getLogger("roundtable")
 _TIMED_STAGES: tuple[Stage, ...] = ("decode", "asr", "diarize", "merge", "summarize")
 
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def contained(work: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """`work` for a thread of its own: what would end a process there, such as SystemExit, is a failure of the stage."""
+
+    def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+        try:
+            return work(*args, **kwargs)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise EngineFailed(f"The engine gave up ({type(error).__name__}).") from error
+
+    return run
+
+
 class Run:
     """One per request. `stage` is where the request's own thread is; `outcome` is what its log line will say."""
 
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
+    def __init__(self) -> None:
+        self.request_id = ""
         self.stage: Stage | str = "parse"
         self.outcome = ""
         self.audio_s = 0.0

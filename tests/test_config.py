@@ -46,7 +46,7 @@ LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("batch_size", [1, 256], [0, 257, -1, "many", 1.5]),
     ("chunk_length_s", [1, 30], [0, 31]),
     ("sampling_rate", [16000], [8000, 44100]),
-    ("num_speakers", [1, MAX_SPEAKERS], [0, -1, MAX_SPEAKERS + 1, "two"]),
+    ("num_speakers", [1, MAX_SPEAKERS], [0, -1, MAX_SPEAKERS + 1, "two", True]),
     ("min_speakers", [1, MAX_SPEAKERS], [0, MAX_SPEAKERS + 1]),
     ("max_speakers", [1, MAX_SPEAKERS], [0, MAX_SPEAKERS + 1]),
     ("temperature", [0, 1], [-0.01, 1.01, "nan", "inf"]),
@@ -58,7 +58,7 @@ LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("summary_format", ["text", "structured"], ["json"]),
     ("response_format", ["json", "srt", "rttm"], ["docx"]),
     ("prompt", ["a" * 2000], ["a" * 2001]),
-    ("hotwords", [["a"] * 200, "Anna, Ben", [], 7, [1]], [["a"] * 201, [[]], {}, True]),
+    ("hotwords", [["a" * 100] * 200, "Anna, Ben", [], 7, [1]], [["a"] * 201, ["a" * 101], [[]], {}, True]),
     ("request_id", ["", "a", "A.b_c:d-9", "x" * 128], ["x" * 129, "a b", "ä", "a\nb"]),
 ]
 
@@ -79,6 +79,13 @@ def test_every_wrong_field_is_named_at_once() -> None:
     with pytest.raises(InvalidParameters) as caught:
         InferenceConfig.parse({"batch_size": 0, "diarise": True, "task": "sing"})
     assert {sentence.split(":")[0] for sentence in caught.value.message.split("; ")} == {"batch_size", "diarise", "task"}
+
+
+def test_a_hundred_thousand_wrong_fields_get_a_short_answer() -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        InferenceConfig.parse({f"x{n}": 1 for n in range(100_000)})
+    assert caught.value.message.endswith("; and 99980 more")
+    assert len(caught.value.message) < 1000
 
 
 def test_bounds_must_be_in_order() -> None:

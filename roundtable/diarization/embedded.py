@@ -18,7 +18,7 @@ from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
 from roundtable.diarization import DiarizeOptions
 from roundtable.diarization.clustering import MOST_SPEAKERS, IntArray, SpeechWindows, cluster_speakers
-from roundtable.diarization.speaker_embedding import DIMENSION, HOP_SAMPLES, MEL_BANDS, FloatArray, SpeakerEncoder, mel_frames
+from roundtable.diarization.speaker_embedding import DIMENSION, HOP_SAMPLES, FloatArray, SpeakerEncoder, mel_frames
 from roundtable.transcript import Diarization, Turn, Warning_
 from roundtable.voice_activity import FRAME_S, Region, speech_probabilities, speech_regions
 
@@ -33,6 +33,9 @@ _LEAST_SPEECH = 0.6
 
 _LEVEL = 10 ** (-30 / 10)
 """Mean power of speech that the encoder was trained on, -30 dBFS."""
+
+_MOST_GAIN = 100.0
+"""Windows are brought to the recording's usual loudness by at most 20 dB."""
 
 _WINDOWS_PER_BLOCK = 256
 _SHORTEST_TURN_S = 0.25
@@ -82,13 +85,13 @@ class EmbeddedDiarizer:
         # of the long window two steps later.
         shift = (_LONG - _SHORT) // 2 // _STEP
         needed = np.union1d(centres, centres + shift)
+        gains = _gains(mel, needed * _STEP - _LONG // 2)[:, None, None]
         embeddings = np.empty((2, len(needed), DIMENSION), np.float32)
         for first in range(0, len(needed), _WINDOWS_PER_BLOCK):
             control.check()
             block = needed[first : first + _WINDOWS_PER_BLOCK]
-            embeddings[:, first : first + len(block)] = self._encoder.embed(
-                _cut(mel, block * _STEP - _LONG // 2), (_SHORT, _LONG)
-            )
+            heard = _cut(mel, block * _STEP - _LONG // 2) * gains[first : first + len(block)]
+            embeddings[:, first : first + len(block)] = self._encoder.embed(heard, (_SHORT, _LONG))
             control.report("diarize", _EMBEDDING_SHARE * (first + len(block)) / len(needed))
         return SpeechWindows(
             grid=centres,
@@ -131,11 +134,24 @@ def _window_centres(frames: int, regions: Sequence[Region]) -> IntArray:
 
 def _cut(mel: FloatArray, starts: IntArray) -> FloatArray:
     """Windows of `_LONG` frames; beyond the recording's ends they are silent."""
-    windows = np.zeros((len(starts), _LONG, MEL_BANDS), np.float32)
+    windows = np.zeros((len(starts), _LONG, mel.shape[1]), np.float32)
     for window, start in zip(windows, starts, strict=True):
         heard = mel[max(0, start) : start + _LONG]
         window[max(0, -start) : max(0, -start) + len(heard)] = heard
     return windows
+
+
+def _gains(mel: FloatArray, starts: IntArray) -> FloatArray:
+    """What brings each window to the usual loudness of them all, as a factor on its power.
+
+    The encoder hears how loud somebody is: without this, one voice at two distances from the microphone comes out as two.
+    Loudness is the mean power of a window's louder half: that of speech, wherever in the window it is.
+    """
+    power = _cut(mel.sum(axis=1, keepdims=True), starts)[:, :, 0]
+    power.sort(axis=1)
+    loudness = np.maximum(power[:, _LONG // 2 :].mean(axis=1), np.finfo(np.float32).tiny)
+    gains: FloatArray = np.clip(np.median(loudness) / loudness, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
+    return gains
 
 
 def _turns(
