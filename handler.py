@@ -17,7 +17,12 @@ if not sys.path or sys.path[0] != _HERE:
     sys.path.insert(0, _HERE)
 
 # Third-party telemetry is opt-in here, and has to be off before the import that would start it.
-for _variable, _off in (("PYANNOTE_METRICS_ENABLED", "0"), ("HF_HUB_DISABLE_TELEMETRY", "1"), ("DO_NOT_TRACK", "1")):
+for _variable, _off in {
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime keeps a device id and a queue of events in the home folder, and sends them
+    "DO_NOT_TRACK": "1",
+}.items():
     os.environ.setdefault(_variable, _off)
 
 from collections.abc import Callable, Mapping  # the lines above must come first

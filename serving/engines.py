@@ -1,4 +1,4 @@
-"""The handler for the command line: the engines that the environment names, or the embedded ones."""
+"""The handler for the command line: the engines that the environment names, and the embedded ones for what it does not."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class EnginesNotLoaded(Exception):  # noqa: N818  # says what happened, as the e
 
 
 def load_handler() -> EndpointHandler:
-    """Load once per process. Says on stderr which engines are used when none were named."""
+    """Load once per process. Without ASR_MODEL, what is not named is embedded, and a line on stderr says so."""
     try:
         if os.environ.get("ASR_MODEL"):
             return EndpointHandler()
-        print(
-            "Using the embedded engines (English, no download). Name better ones with ASR_MODEL; see README.", file=sys.stderr
+        print("ASR_MODEL is not set: using the embedded engines (English, modest, no download).", file=sys.stderr)
+        names = ("ASR_MODEL", "DIARIZATION_MODEL", "SUMMARIZE_MODEL")
+        return EndpointHandler(
+            settings=ModelSettings.load(**{name.lower(): os.environ.get(name) or "embedded" for name in names})
         )
-        embedded = dict.fromkeys(("asr_model", "diarization_model", "summarize_model"), "embedded")
-        return EndpointHandler(settings=ModelSettings.load(**embedded))
     except EngineError as error:
         raise EnginesNotLoaded(error.message) from error

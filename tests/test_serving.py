@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from roundtable.errors import EngineFailed
 from serving import demo, transcribe
 from serving import engines as serving_engines
 from serving.__main__ import main
+from serving.files import output_names
 from tests.fakes import PHRASE, FakeDiarizer, FakeTranscriber, fake_engines, raises, tone_wav
 
+ROOT = Path(__file__).parent.parent
 SETTINGS = ModelSettings(asr_model="fake", max_audio_seconds=60)
 
 
@@ -78,6 +82,66 @@ def test_a_missing_file_is_found_before_the_engines_are_loaded(
     assert capsys.readouterr().err == "error: absent.wav: no such file\n"
 
 
+def test_what_cannot_be_written_or_read_does_not_stop_the_others(
+    recordings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recordings / "texts" / "a.txt").mkdir(parents=True)
+    (recordings / "b.wav").write_bytes(tone_wav(1.0))
+    (recordings / "gone.wav").write_bytes(b"")
+    monkeypatch.setattr(transcribe, "make_folder", lambda folder: (recordings / "gone.wav").unlink())
+    assert main(["transcribe", "a.wav", "gone.wav", "b.wav", "--out", "texts"]) == 1
+    err = capsys.readouterr().err
+    assert "error: a.txt: cannot be written: Is a directory" in err
+    assert "error: gone.wav: cannot be read: No such file or directory" in err
+    assert sorted(path.name for path in Path("texts").iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_a_folder_is_not_called_missing(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("transcribe", "demo"):
+        assert main([verb, "other"]) == 2
+        assert capsys.readouterr().err == "error: other: is a folder; name the recordings in it\n"
+
+
+def test_a_file_larger_than_the_limit_is_not_read(
+    recordings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, EndpointHandler(settings=SETTINGS.model_copy(update={"max_audio_bytes": 1024}), engines=fake_engines()))
+    assert main(["transcribe", "a.wav"]) == 1
+    assert "error: a.wav: is larger than MAX_AUDIO_BYTES=1024" in capsys.readouterr().err
+
+
+def test_a_name_that_would_act_on_the_terminal_is_made_harmless(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", "no\x1b[31m.wav"]) == 2
+    assert capsys.readouterr().err == "error: no?[31m.wav: no such file\n"
+
+
+def test_silence_is_said_on_stderr(
+    recordings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, EndpointHandler(settings=SETTINGS, engines=fake_engines(FakeTranscriber(""))))
+    assert main(["transcribe", "a.wav"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "a.wav: started\na.wav: no speech was found\n")
+
+
+def test_rttm_names_the_recording_by_its_file(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", "a.wav", "--format", "rttm"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "SPEAKER a 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>"
+
+
+def test_five_thousand_recordings_of_one_name_get_names_of_their_own() -> None:
+    names = output_names([Path(f"{n}/audio.wav") for n in range(5000)], "srt")
+    assert (len(set(names)), names[0], names[1], names[-1]) == (
+        *(5000, "audio.wav.srt", "audio.wav-2.srt", "audio.wav-5000.srt"),
+    )
+
+
+def test_a_reader_that_has_read_enough_ends_the_command_quietly() -> None:
+    command = f"{sys.executable} -m serving --help | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=ROOT, timeout=60, check=False)
+    assert done.stderr == b""
+
+
 def test_options_become_parameters(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transcriber, diarizer = FakeTranscriber(), FakeDiarizer()
     use(monkeypatch, EndpointHandler(settings=SETTINGS, engines=fake_engines(transcriber, diarizer)))
@@ -106,8 +170,10 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], recordings: P
 
 
 def test_parameters_out_of_range_fail_in_words(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["transcribe", "a.wav", "--speakers", "0"]) == 1
-    assert "num_speakers: Input should be greater than or equal to 1" in capsys.readouterr().err
+    assert main(["transcribe", "a.wav", "--speakers", "0", "--timeout", "-3"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --speakers: Input should be greater than or equal to 1; --timeout: Input should be greater than 0\n"
+    )
 
 
 def test_an_out_folder_that_is_a_file_is_exit_code_2(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,9 +195,12 @@ def test_without_asr_model_the_embedded_engines_are_named_in_one_line(
 ) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.delenv("ASR_MODEL", raising=False)
+    monkeypatch.delenv("SUMMARIZE_MODEL", raising=False)
+    monkeypatch.setenv("DIARIZATION_MODEL", "some/model")
     monkeypatch.setattr(serving_engines, "EndpointHandler", lambda settings: asked.update(settings.model_dump()))
     serving_engines.load_handler()
-    assert [asked[name] for name in ("asr_model", "diarization_model", "summarize_model")] == ["embedded"] * 3
+    named = [asked[name] for name in ("asr_model", "diarization_model", "summarize_model")]
+    assert named == ["embedded", "some/model", "embedded"]
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "ASR_MODEL" in line
@@ -151,7 +220,7 @@ def test_the_demo_shows_the_whole_job_and_leaves_json_and_srt(recordings: Path, 
         "  0:00  SPEAKER_00  purple elephants audit",
         "  0:01  SPEAKER_01  the lighthouse",
         "purple elephants audit; the lighthouse",
-        "- purple elephants audit  [0]",
+        "- purple elephants audit  [0:00]",
         "JSON  out/a.json",
         "SRT   out/a.srt",
     ):
