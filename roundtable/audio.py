@@ -13,9 +13,9 @@ know better (0, or about 2 GiB or 4 GiB: streaming WAV) count as not stated. MP3
 and Matroska with several tracks or without a duration look the same cut or whole: what is there is decoded.
 
 **Damage in the middle.** What decodes is kept. Where packets are missing or do not decode and the format has a clock (see
-`_HAS_CLOCK`), silence takes their place, so that later times stay right; without one the sound closes up. `Audio.holes`
-counts the places, and a file of which most packets fail is `NotAudio`. Damage that still decodes cannot be seen: all of it in
-PCM and WavPack, some in other formats.
+`_HAS_CLOCK`), silence takes their place, so that later times stay right, up to ten minutes or as much as there is sound;
+beyond that, and without a clock, the sound closes up. `Audio.holes` counts the places, and a file of which most packets fail
+is `NotAudio`. Damage that still decodes cannot be seen: all of it in PCM and WavPack, some in other formats.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ _TOLERANCE_S = 0.1
 # In formats whose clock may start anew in the middle (spliced broadcasts, chained Ogg), a longer jump is that, not a loss.
 _MAX_DISCONTINUITY_S = 60.0
 _AVFMT_TS_DISCONT = 0x0200  # FFmpeg's flag on such formats
+# Silence put in for what is missing never exceeds this or the sound that there is: a file of a few kB with a wild clock would
+# become hours of it.
+_MAX_SILENCE_S = 600.0
 # A clock that steps back by more than this has started anew, in any format.
 _RESTART_S = 1.0
 
@@ -268,7 +271,7 @@ def _decode(container: InputContainer, stream: AudioStream, data: bytes, max_sec
     if failed > decoded:
         raise undecodable
     stated_s = _stated_seconds(container, stream, data)
-    if stated_s is not None and waveform.seconds < stated_s - _TOLERANCE_S:
+    if stated_s is not None and waveform.seconds + waveform.closed_up_s < stated_s - _TOLERANCE_S:
         raise TruncatedAudio("The recording is incomplete: it ends before the file says it does.")
     with _failing_as(undecodable):
         return waveform.finish()
@@ -299,16 +302,18 @@ def _in_seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
 class _Waveform:
     """Collects decoded frames into mono at 16 kHz, and keeps to the clock of the file.
 
-    `seconds` is how much there is so far, in the file's own time.
+    `seconds` is how much there is so far, in the file's own time; `closed_up_s` how much that time claims beyond it.
     """
 
     def __init__(self, max_seconds: float, *, start_s: float | None, has_clock: bool, clock_may_jump: bool) -> None:
         self.seconds = 0.0
+        self.closed_up_s = 0.0
         self._max_seconds = max_seconds
         self._start_s = start_s
         self._has_clock = has_clock
         self._clock_may_jump = clock_may_jump
         self._holes = 0
+        self._silence_s = 0.0
         self._damaged = False
         self._chunks: list[NDArray[np.float32]] = []
         self._source: tuple[int, str, str] | None = None
@@ -356,10 +361,15 @@ class _Waveform:
         if gap_s < -_RESTART_S or (self._clock_may_jump and gap_s > _MAX_DISCONTINUITY_S):
             self._start_s += gap_s
         elif gap_s > _TOLERANCE_S:
-            self._advance(gap_s)
-            self._drain()
-            self._chunks.append(np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32))
             damaged = True
+            if self._silence_s + gap_s > max(_MAX_SILENCE_S, self.seconds - self._silence_s):
+                self._start_s += gap_s  # the clock claims more than there is sound: close up
+                self.closed_up_s += gap_s
+            else:
+                self._silence_s += gap_s
+                self._advance(gap_s)
+                self._drain()
+                self._chunks.append(np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32))
         self._holes += damaged
 
     def _advance(self, seconds: float) -> None:

@@ -628,13 +628,15 @@ def test_lost_packets_leave_silence_of_their_length() -> None:
     assert not decoded.samples[33_000:47_000].any()
 
 
-def test_a_leap_of_the_clock_is_a_gap_only_where_clocks_do_not_leap() -> None:
-    def leap(container: str) -> bytes:
-        return encode(tone(4, 48_000), 48_000, container, "mp2", delay_s=lambda index: 1_000.0 * (index >= 80))
+def leap(container: str, leap_s: float) -> bytes:
+    """Four seconds of sound whose clock leaps in the middle."""
+    return encode(tone(4, 48_000), 48_000, container, "mp2", delay_s=lambda index: leap_s * (index >= 80))
 
-    assert decode(leap("mpegts")).duration_s == pytest.approx(4, abs=0.1)
-    assert decode(leap("matroska")).duration_s == pytest.approx(1_004, abs=0.1)
-    leaping = leap("matroska")
+
+def test_a_leap_of_the_clock_is_a_gap_only_where_clocks_do_not_leap() -> None:
+    assert decode(leap("mpegts", 500)).duration_s == pytest.approx(4, abs=0.1)
+    assert decode(leap("matroska", 500)).duration_s == pytest.approx(504, abs=0.1)
+    leaping = leap("matroska", 500)
     tracemalloc.start()
     try:
         with pytest.raises(AudioTooLong):
@@ -642,6 +644,14 @@ def test_a_leap_of_the_clock_is_a_gap_only_where_clocks_do_not_leap() -> None:
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_few_kilobytes_do_not_grow_to_hours_of_silence() -> None:
+    assert decode(leap("matroska", 590)).duration_s == pytest.approx(594, abs=0.1)
+    closed_up = decode(leap("matroska", 610))
+    assert closed_up.duration_s == pytest.approx(4, abs=0.1)
+    assert closed_up.holes == 1
+    assert decode(leap("matroska", 14_000)).duration_s == pytest.approx(4, abs=0.1)
 
 
 def test_files_put_one_after_the_other_are_both_heard() -> None:
