@@ -22,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     scores = [score(hypothesis, reference, der_collar_s=options.collar) for hypothesis, reference in pairs]
+    for one in scores:
+        if one.wer is None and one.der is None:
+            print(f"error: {one.name}: one side has only words and the other only turns; --rttm adds turns.", file=sys.stderr)
+            return 2
     report = json.dumps(as_json(scores, der_collar_s=options.collar), indent=2) + "\n"
     if options.json == "-":
         sys.stdout.write(report)

@@ -470,3 +470,9 @@ def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 def test_a_report_is_json() -> None:
     assert json.loads(json.dumps(as_json([score(TALK, TALK)]), allow_nan=False))["total"]["wer"]["length"] == 10
+
+
+def test_turns_against_words_alone_is_an_error_that_names_the_missing_option(capsys: pytest.CaptureFixture[str]) -> None:
+    samples = ROOT / "samples"
+    assert main([str(samples / "call.rttm"), str(samples / "call.stm")]) == 2
+    assert capsys.readouterr().err == "error: call: one side has only words and the other only turns; --rttm adds turns.\n"
