@@ -45,6 +45,12 @@ _TARGET_RMS = 0.05
 _LOUD_FRAMES = 8
 """A recording is as loud as its loudest quarter of a second (the median of these frames): a click does not count."""
 
+_FAR_BELOW_DB = 10.0
+_UNLIKELY = 0.5
+_DEAFENED_FRAMES = 32
+"""Frames this far below the loudest one are heard again at a level of their own, if no frame above them is likely speech. In
+the second after such a frame the network takes the end of a ringing tone for speech; nothing is heard again there."""
+
 _SURE = 0.9
 """Above this a frame is taken to be speech without doubt; below the same distance from 0, not to be."""
 
@@ -133,8 +139,21 @@ _memory_lock = threading.Lock()
 
 
 def _compute(samples: FloatArray, control: Control | None) -> FloatArray:
+    energies = _frame_energies(samples)
+    probabilities = _listen(samples, _gain(energies), control)
+    # A beep sets the level, and speech far below it goes unheard: what is loud but not speech gets a second hearing without it.
+    loud = energies >= energies.max() * 10 ** (-_FAR_BELOW_DB / 10)
+    soft = ~np.convolve(loud, np.ones(_DEAFENED_FRAMES))[: len(loud)].astype(bool)
+    if soft.any() and probabilities[: len(loud)][loud].max() < _UNLIKELY:
+        again = _listen(samples, _gain(energies[soft]), control)
+        heard = probabilities[: len(soft)]
+        heard[soft] = np.maximum(heard[soft], again[: len(soft)][soft])
+    probabilities.setflags(write=False)
+    return probabilities
+
+
+def _listen(samples: FloatArray, gain: np.float32, control: Control | None) -> FloatArray:
     session = _session()
-    gain = _gain(samples)
     count = -(-len(samples) // FRAME_SAMPLES)
     probabilities = np.empty(count, dtype=np.float32)
     state = np.zeros(_STATE_SHAPE, dtype=np.float32)
@@ -155,13 +174,11 @@ def _compute(samples: FloatArray, control: Control | None) -> FloatArray:
             frame = block[np.newaxis, at : at + _CONTEXT_SAMPLES + FRAME_SAMPLES]
             probability, state = session.run(None, {"input": frame, "state": state, "sr": rate})
             probabilities[first + index] = probability[0, 0]
-    probabilities.setflags(write=False)
     return probabilities
 
 
-def _gain(samples: FloatArray) -> np.float32:
-    """What brings the loudest stretch to `_TARGET_RMS`; 1 for digital silence."""
-    energies = _frame_energies(samples)
+def _gain(energies: FloatArray) -> np.float32:
+    """What brings the loudest stretch of these frames to `_TARGET_RMS`; 1 for digital silence."""
     stretches = np.lib.stride_tricks.sliding_window_view(energies, min(_LOUD_FRAMES, len(energies)))
     loudest = np.median(stretches, axis=1).max()
     return np.float32(_TARGET_RMS / np.sqrt(loudest)) if loudest > 0 else np.float32(1.0)
@@ -194,7 +211,9 @@ def _load() -> Any:  # onnxruntime is published without types
     try:
         import onnxruntime
     except ImportError as error:
-        raise EngineUnavailable("Voice activity detection needs onnxruntime. Run: pip install 'silero-vad>=6.2,<7'") from error
+        raise EngineUnavailable(
+            "Voice activity detection needs onnxruntime. Run: pip install 'onnxruntime>=1.17,<2'"
+        ) from error
     if spec is None or spec.origin is None:
         raise EngineUnavailable("Voice activity detection needs Silero VAD. Run: pip install 'silero-vad>=6.2,<7'")
     options = onnxruntime.SessionOptions()

@@ -105,6 +105,25 @@ def test_a_loud_click_does_not_hide_quiet_speech(one_word: Audio) -> None:
     assert speech_regions(Audio(samples))[-1].start == pytest.approx(1.20, abs=0.1)
 
 
+@pytest.mark.parametrize("gain_db", [-20, -40])
+def test_a_beep_does_not_hide_quiet_speech(gain_db: int) -> None:
+    speech = recording("meeting.flac").samples[: 12 * SAMPLE_RATE_HZ]
+    beep = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ)
+    quiet = speech_regions(Audio(np.concatenate([speech * 10 ** (gain_db / 20), beep]).astype(np.float32)))
+    expected = speech_regions(Audio(speech))
+    assert sum(region.end - region.start for region in quiet) == pytest.approx(
+        sum(region.end - region.start for region in expected), abs=0.3
+    )
+    assert quiet[-1].end <= 12.1
+
+
+@pytest.mark.parametrize("noise_db", [-30, -40])
+def test_the_end_of_a_ring_over_noise_is_no_speech(noise_db: int) -> None:
+    ring = 0.3 * (np.sin(2 * np.pi * 440 * TIME) + np.sin(2 * np.pi * 480 * TIME)) / 2 * (TIME % 3 < 1.5)
+    noise = 0.1 * 10 ** (noise_db / 20) * np.random.default_rng(1).standard_normal(len(TIME))
+    assert speech_regions(Audio((ring + noise).astype(np.float32))) == ()
+
+
 def test_signal_to_noise_is_speech_against_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = np.repeat(np.array([0.001, 0.1, 0.1, 0.5, 0.001], np.float32), FRAME_SAMPLES)
     probabilities = np.array([0.0, 1.0, 0.95, 0.5, 0.05], np.float32)
