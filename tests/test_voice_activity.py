@@ -114,7 +114,7 @@ def test_a_beep_does_not_hide_quiet_speech(gain_db: int) -> None:
     assert sum(region.end - region.start for region in quiet) == pytest.approx(
         sum(region.end - region.start for region in expected), abs=0.3
     )
-    assert quiet[-1].end <= 12.1
+    assert quiet[-1].end <= 12.3  # not through the beep, which lasts to 13
 
 
 @pytest.mark.parametrize("noise_db", [-30, -40])
