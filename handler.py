@@ -113,9 +113,8 @@ class EndpointHandler:
                 with run.degrades("merge", "Words and speakers could not be brought together; the transcript is complete."):
                     diarization = clean_diarization(diarization, audio.duration_s)
                     # Before its times are put straight: words without any are placed by the turns.
-                    turns = merge(transcript, diarization, audio.duration_s)
-                    stats = speaker_stats(turns, diarization)
-                    merged = True
+                    said = merge(transcript, diarization, audio.duration_s)
+                    turns, stats, merged = said, speaker_stats(said, diarization), True  # all of it or nothing
             transcript = clean_transcript(transcript, audio.duration_s)
 
         summary_turns = turns if merged else plain_turns(transcript)

@@ -19,6 +19,9 @@ from serving.progress import progress_of
 
 HELP = "Transcribe recordings: any audio or video file that FFmpeg reads."
 
+_OPTIONS = {"num_speakers": "--speakers", "timeout_s": "--timeout", "language": "--language"}
+"""The parameters that a wrong option is reported by."""
+
 _JSON_FORMATS = ("json", "verbose_json", "diarized_json")
 
 
@@ -80,11 +83,7 @@ def _wrong_parameters(parameters: dict[str, Any]) -> str:
     try:
         InferenceConfig.parse(parameters)
     except InvalidParameters as error:
-        return (
-            error.message.replace("num_speakers", "--speakers")
-            .replace("timeout_s", "--timeout")
-            .replace("language", "--language")
-        )
+        return re.sub(r"(?<![^ ])(\w+):", lambda field: f"{_OPTIONS.get(field[1], field[1])}:", error.message)
     return ""
 
 

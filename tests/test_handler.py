@@ -227,8 +227,9 @@ def test_a_summarizer_that_breaks_its_contract_keeps_the_transcript(answer: Any)
     assert (reply["text"], reply["outcome"]) == (PHRASE, "degraded")
 
 
-def test_a_merge_that_fails_keeps_the_transcript(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handler.merge", lambda *_: [][0])
+@pytest.mark.parametrize("broken", ["clean_diarization", "merge", "speaker_stats"])
+def test_a_merge_that_fails_keeps_the_transcript(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"handler.{broken}", lambda *_: [][0])
     reply = ask()
     assert (reply["text"], reply["speakers"], reply["outcome"]) == (PHRASE, [], "degraded")
     assert [(warning["stage"], warning["code"]) for warning in reply["warnings"]] == [("merge", "engine_failed")]

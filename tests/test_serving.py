@@ -176,6 +176,11 @@ def test_parameters_out_of_range_fail_in_words(recordings: Path, capsys: pytest.
     )
 
 
+def test_only_the_name_of_a_wrong_option_is_rewritten(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", "a.wav", "--language", "english!"]) == 2
+    assert capsys.readouterr().err == "error: --language: must be a language code such as 'en', or 'auto'\n"
+
+
 def test_an_out_folder_that_is_a_file_is_exit_code_2(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["transcribe", "a.wav", "--out", "notes.txt"]) == 2
     assert capsys.readouterr().err.startswith("error: notes.txt: ")
