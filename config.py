@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from roundtable.asr import Dtype
 from roundtable.errors import InvalidParameters, InvalidSettings
 
 ResponseFormat = Literal["json", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "txt", "rttm"]
@@ -40,6 +41,19 @@ class ModelSettings(BaseSettings):
 
     asr_model: str = Field(min_length=1)
     """Required. The engine that turns speech into words."""
+
+    asr_revision: str | None = None
+    """Branch, tag or commit of ASR_MODEL. Unset: the newest. Pin a commit in production."""
+
+    asr_dtype: Dtype = "auto"
+    """What ASR_MODEL computes in. `auto`: float16 on a GPU; on a CPU float32, and int8 for a CTranslate2 model."""
+
+    asr_assistant_model: str | None = None
+    """A small Whisper with ASR_MODEL's vocabulary that drafts for it (speculative decoding): the same text, sooner, where a
+    recording comes down to one window of 30 s."""
+
+    asr_assistant_revision: str | None = None
+    """Branch, tag or commit of ASR_ASSISTANT_MODEL."""
 
     diarization_model: str | None = None
     """Unset: nobody is told apart, and `speakers` is []."""

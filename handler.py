@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 
 from config import InferenceConfig, ModelSettings, request_id_of
 from diarization_utils import clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
-from roundtable.asr import TranscribeOptions
+from roundtable.asr import AsrModel, TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
 from roundtable.diarization import DiarizeOptions
@@ -54,9 +54,24 @@ class EndpointHandler:
         """`path` is the repository's folder, as every host passes it. Settings come from the environment unless given."""
         self.path = path or _HERE
         self.settings = settings or ModelSettings.load()
-        self.engines = engines or Engines.load(
-            self.settings.asr_model, self.settings.diarization_model, self.settings.summarize_model
+        self.engines = engines or self._load_engines()
+
+    def _load_engines(self) -> Engines:
+        settings = self.settings
+        token = settings.hf_token.get_secret_value() if settings.hf_token else None
+        asr = AsrModel(
+            model=self._here(settings.asr_model),
+            revision=settings.asr_revision,
+            token=token,
+            dtype=settings.asr_dtype,
+            assistant=settings.asr_assistant_model and self._here(settings.asr_assistant_model),
+            assistant_revision=settings.asr_assistant_revision,
         )
+        return Engines.load(asr, settings.diarization_model, settings.summarize_model)
+
+    def _here(self, model: str) -> str:
+        """`.` is this repository, wherever the host has put it."""
+        return self.path if model == "." else model
 
     def __call__(self, data: Any, *, on_progress: ProgressCallback | None = None) -> dict[str, Any]:
         """Answer one request with plain JSON types.

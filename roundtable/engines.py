@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundtable.asr import TranscribeOptions, Transcriber, load_transcriber
+from roundtable.asr import AsrModel, TranscribeOptions, Transcriber, load_transcriber
 from roundtable.audio import decode_audio
 from roundtable.control import Control
 from roundtable.diarization import DiarizeOptions, Diarizer, load_diarizer
@@ -31,7 +31,9 @@ class Engines:
     summarizer: Summarizer | None = None
 
     @classmethod
-    def load(cls, asr_model: str, diarization_model: str | None = None, summarize_model: str | None = None) -> Engines:
+    def load(
+        cls, asr_model: AsrModel | str, diarization_model: str | None = None, summarize_model: str | None = None
+    ) -> Engines:
         """Load what is named, then `warm_up`. Raises `EngineError`: a process that gets past this can serve."""
         engines = cls(
             load_transcriber(asr_model),

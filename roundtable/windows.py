@@ -71,6 +71,21 @@ class Window:
         start, end = self.pieces[piece]
         return (joints[piece] + min(max(at, start), end) - start) / SAMPLE_RATE_HZ
 
+    def stretch_in_file(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """The file times of a stretch of window time, `start_s` <= `end_s`, kept within one piece.
+
+        A word that seems to span a joint did not last through what was dropped there: the piece that holds most of it has it.
+        """
+        joints = [joint / SAMPLE_RATE_HZ for joint in self._joints()]
+        if bisect_right(joints, start_s) < (right := bisect_left(joints, end_s)):
+            left = max(bisect_right(joints, start_s), 1)
+            shares = [
+                min(end_s, joints[at]) - max(start_s, joints[at - 1]) for at in range(left, min(right, len(joints) - 1) + 1)
+            ]
+            piece = left + max(range(len(shares)), key=shares.__getitem__)
+            start_s, end_s = max(start_s, joints[piece - 1]), min(end_s, joints[piece])
+        return self.to_file_time(start_s, "start"), self.to_file_time(end_s, "end")
+
     def _joints(self) -> list[int]:
         """The window's own sample numbers at which its pieces begin, and its length."""
         return list(accumulate((end - start for start, end in self.pieces), initial=0))

@@ -11,8 +11,10 @@ import struct
 import threading
 import wave
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from roundtable.asr import TranscribeOptions
+from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
 from roundtable.diarization import DiarizeOptions
@@ -29,6 +31,7 @@ from roundtable.transcript import (
     Turn,
     Word,
 )
+from roundtable.windows import Window
 
 # A phrase that no log line, error or metric may ever hold.
 PHRASE = "purple elephants audit the lighthouse"
@@ -129,3 +132,92 @@ def waits_until_stopped(control: Control) -> object:
         control.check()
         threading.Event().wait(0.001)
     raise AssertionError("nobody stopped this stage within 10 s")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What a `FakeWindowEngine` hears in one window, however often it is asked."""
+
+    text: str
+    logprob: float = -0.1
+    finished: bool = True
+
+
+class FakeWindowEngine:
+    """Hears in each window what `script(window, prompt, temperature)` says; a token is a character.
+
+    Guarantees: windows, prompts, temperatures and batch sizes are passed on unchanged and recorded; words (at spaces) lie
+    evenly over the window; a batch larger than `room` raises MemoryError while it is written. Which language and how much
+    silence it hears is `languages_heard(window)` and `no_speech(window)`.
+    """
+
+    can_translate = True
+    largest_batch = 256
+
+    def __init__(
+        self,
+        script: Callable[[Window, Prompt, float], Utterance],
+        *,
+        languages: Sequence[str] = ("en", "de"),
+        languages_heard: Callable[[Window], Sequence[float]] = lambda window: (0.9, 0.1),
+        no_speech: Callable[[Window], float] = lambda window: 0.0,
+        room: int = 256,
+    ) -> None:
+        self.script = script
+        self.languages = languages
+        self.languages_heard = languages_heard
+        self.no_speech = no_speech
+        self.room = room
+        self.encoded: list[int] = []
+        self.written: list[tuple[tuple[int, ...], Prompt, float]] = []
+
+    def encode(self, windows: Sequence[Window], control: Control) -> EncodedBatch:
+        self.encoded.append(len(windows))
+        return _FakeBatch(self, windows)
+
+    def encode_text(self, text: str) -> list[int]:
+        return [ord(character) for character in text]
+
+    def decode_text(self, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
+
+    def ran_out_of_memory(self, error: Exception) -> bool:
+        return isinstance(error, MemoryError)
+
+
+class _FakeBatch:
+    def __init__(self, engine: FakeWindowEngine, windows: Sequence[Window]) -> None:
+        self._engine = engine
+        self._windows = windows
+
+    def language_logprobs(self) -> Sequence[Sequence[float]]:
+        return [[math.log(share) for share in self._engine.languages_heard(window)] for window in self._windows]
+
+    def no_speech_probs(self) -> Sequence[float]:
+        return [self._engine.no_speech(window) for window in self._windows]
+
+    def write(self, rows: Sequence[int], prompt: Prompt, temperature: float) -> Sequence[Decoded]:
+        if len(rows) > self._engine.room:
+            raise MemoryError
+        self._engine.written.append((tuple(rows), prompt, temperature))
+        said = [self._engine.script(self._windows[row], prompt, temperature) for row in rows]
+        return [
+            Decoded(
+                tuple(map(ord, utterance.text)),
+                (utterance.logprob,) * (len(utterance.text) + utterance.finished),
+                utterance.finished,
+            )
+            for utterance in said
+        ]
+
+    def align(self, decoded: Sequence[Decoded], prompt: Prompt) -> Sequence[tuple[Word, ...]]:
+        return [
+            _evenly(self._engine.decode_text(row.tokens), window.duration_s)
+            for row, window in zip(decoded, self._windows, strict=True)
+        ]
+
+
+def _evenly(text: str, seconds: float) -> tuple[Word, ...]:
+    words = text.split()
+    step = seconds / max(len(words), 1)
+    return tuple(Word(" " + word, at * step, (at + 1) * step, 0.5) for at, word in enumerate(words))
