@@ -36,7 +36,17 @@ from roundtable.transcript import Conversation
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED = "embedded"
 SETTINGS = ("ASR_MODEL", "DIARIZATION_MODEL", "SUMMARIZE_MODEL")
-PACKAGES = ("torch", "transformers", "pocketsphinx", "silero-vad", "scikit-learn", "pyannote.audio", "pyannote.metrics", "meeteval", "jiwer")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "pocketsphinx",
+    "silero-vad",
+    "scikit-learn",
+    "pyannote.audio",
+    "pyannote.metrics",
+    "meeteval",
+    "jiwer",
+)
 
 SPOKEN = {"wer": 0.20, "der": 0.15, "cp_wer": 0.35, "speaker_count": 0.0, "real_time": 1.0}
 PHONE_CALL_TOLD = {"der": 0.20, "real_time": 1.0}

@@ -172,6 +172,27 @@ def test_a_joint_is_the_end_of_one_piece_and_the_start_of_the_next() -> None:
     assert window.to_window_time(4.7) == 3.0
 
 
+def test_a_word_that_seems_to_span_what_was_dropped_is_in_the_piece_that_holds_most_of_it() -> None:
+    (window,) = pack_windows(RAMP, [Region(1.0, 3.0), Region(10.0, 13.0)], 30.0)
+    assert window.stretch_in_file(0.5, 1.0) == (1.5, 2.0)
+    assert window.stretch_in_file(1.2, 2.3) == (2.2, 3.0)
+    assert window.stretch_in_file(1.8, 2.3) == (10.0, 10.3)
+    assert window.stretch_in_file(1.0, 2.0) == (2.0, 3.0)
+    assert window.stretch_in_file(2.0, 3.0) == (10.0, 11.0)
+    assert window.stretch_in_file(4.9, 7.0) == (12.9, 13.0)
+
+
+@untimed
+@given(region_lists(), st.floats(-1.0, 40.0), st.floats(0.0, 20.0))
+def test_a_stretch_stays_within_one_piece_of_its_window(regions: list[Region], start: float, length: float) -> None:
+    for window in pack_windows(RAMP, regions, 30.0):
+        first, last = window.stretch_in_file(start, start + length)
+        assert first <= last
+        assert last - first <= length + 1e-6
+        pieces = [(begin / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ) for begin, end in window.pieces]
+        assert any(begin - 1e-6 <= first and last <= end + 1e-6 for begin, end in pieces)
+
+
 def test_a_long_region_is_cut_where_speech_is_least_likely() -> None:
     probabilities = np.full(1000, 0.95, np.float32)
     probabilities[round(17.0 / FRAME_S)] = 0.1

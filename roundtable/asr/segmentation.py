@@ -133,7 +133,7 @@ _NEVER_LAST = re.compile(
 _BEFORE_NUMBER = re.compile(r"no|nos|nr|nº|núm|num|fig|figs|p|pp|s|vol|ch|cap|sec|art|tel|ext|pos|abb|bd|стр|гл|рис")
 """… and a number, if it is an abbreviation at all: `No. 5`, but `No. Yes.`"""
 
-_MAY_BE_LAST = re.compile(r"(?:\w\.\s?)+\w|etc|inc|ltd|co|corp|jr|st|bros|approx|dept|usw|ca|evtl|ggf")
+_MAY_BE_LAST = re.compile(r"(?:[^\W\d_]\.\s?)+[^\W\d_]|etc|inc|ltd|co|corp|jr|st|bros|approx|dept|usw|ca|evtl|ggf")
 
 _ORDINALS = frozenset(
     ("bs", "cs", "da", "de", "et", "fi", "fo", "hr", "hu", "is", "lb", "lv", "nn", "no", "pl", "sk", "sl", "sr", "tr")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from roundtable.asr import TranscribeOptions, long_form
-from roundtable.asr.alignment import token_times
+from roundtable.asr.alignment import speech_in, token_times
 from roundtable.asr.checkpoint import Checkpoint
 from roundtable.asr.decoder import Memory, TextDecoder
 from roundtable.asr.decoding import FirstStep, Rules, decode, first_step
@@ -36,9 +36,6 @@ _TOKENS_BASE, _TOKENS_PER_S = 20, 30.0
 
 _ALIGN_BYTES = 256 << 20
 """Attention that is read off at once. Of checkpoints that name no alignment heads, half the decoder's are read."""
-
-_FRAME_S = 0.02
-"""One position of the encoder."""
 
 
 class WhisperTranscriber:
@@ -148,11 +145,15 @@ class _Batch:
             ids = [[*before, *row.tokens, *[checkpoint.tokens.eot] * (width - len(row.tokens))] for row in part]
             memory = self._rows(range(first, first + len(part)))
             looks = self._engine.decoder.attention(torch.tensor(ids, device=checkpoint.device), memory, heads)
-            contents = [
-                min(positions, math.ceil(window.duration_s / _FRAME_S)) for window in self._windows[first:][: len(part)]
-            ]
+            windows = self._windows[first : first + len(part)]
+            speech = [speech_in(window) for window in windows]
             # While the last token of the prompt is read, the decoder looks at where the first word is said.
-            times = token_times(looks[:, :, len(before) - 1 :], [len(row.tokens) for row in part], contents)
+            times = token_times(
+                looks[:, :, len(before) - 1 :],
+                [len(row.tokens) for row in part],
+                [len(probabilities) for probabilities in speech],
+                speech,
+            )
             for row, boundaries in zip(part, times, strict=True):
                 logprobs = row.logprobs[: len(row.tokens)]
                 words.append(timed_words(row.tokens, logprobs, boundaries, checkpoint.decode_text, prompt.language))

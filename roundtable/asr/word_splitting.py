@@ -8,6 +8,7 @@ it, at every character. Whisper's tokens of such a script often hold several cha
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -25,6 +26,11 @@ _HALF_CHARACTER = "\ufffd"
 _MARK_CATEGORIES = frozenset({"Ps", "Pe", "Pi", "Pf", "Pd"})
 _MARKS = frozenset(".,;:!?…\"'‚„¿¡·、。，．：；？！｡､،؛؟۔।॥։።፣՝՞՜་།♪♫")
 """What is written but not said, besides brackets, quotation marks and dashes. `%`, `&`, `@`, `+` are said."""
+
+_AFTER_WIDE_MARK = re.compile(
+    "(?<=[。｡、？！；」』】〉》〕）])(?=[\\w「『【〈《〔（“‘])|(?<=\\D[，．：])(?=\\w)|(?<=[，．：])(?=[^\\W\\d])"
+)
+"""No space follows these where one would elsewhere, and what follows may be a number or Latin letters."""
 
 _OPENING_CATEGORIES = frozenset({"Ps", "Pi"})
 _OPENING = frozenset("¿¡„‚♪♫")
@@ -87,7 +93,7 @@ def _whole_characters(ids: Sequence[int], decode: Decode) -> Iterator[tuple[str,
 
 def _word_starts(text: str) -> Iterator[int]:
     """Where words begin in a text, without those places that would leave a word of marks alone."""
-    words = word_placement.split_words(text)
+    words = [part for word in word_placement.split_words(text) for part in _AFTER_WIDE_MARK.split(word)]
     starts = [0, *accumulate(map(len, words))][: len(words)]
     for at, (left, word) in enumerate(pairwise(words), start=1):
         left_opens = _is_marks(left) and (at == 1 or not _closes(left, words[at - 2]))
