@@ -240,6 +240,13 @@ def test_a_window_that_fails_with_the_prompt_is_tried_without_it_first() -> None
     assert got.segments[0].temperature == 0.0
 
 
+def test_a_prompt_that_talks_the_model_out_of_hearing_anything_costs_no_word() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        return Utterance("") if prompt.previous and which(window) == 3 else says_its_text(window)
+
+    assert transcribe(FakeWindowEngine(script), prompt="Earlier.").text == "".join(TEXTS).strip()
+
+
 @pytest.mark.parametrize(("room", "sizes"), [(2, [5, 2, 2, 1]), (1, [5, 2, 1, 1, 1, 1, 1])])
 def test_batches_halve_when_memory_runs_out_and_say_so(room: int, sizes: Sequence[int]) -> None:
     engine = FakeWindowEngine(says_its_text, room=room)
