@@ -207,6 +207,8 @@ class _Job:
                 if self._repeats_prompt(tries[row][0], heard):
                     self._leaked.add(batch[row])
                     tries[row].clear()
+                elif confirmed_silence(tries[row][0][0]):
+                    tries[row].clear()  # whether anybody speaks is not for the prompt to say
                 tries[row].append(heard)
         for temperature in TEMPERATURES:
             if temperature > first:
