@@ -9,7 +9,7 @@ override AUDIO := $(value AUDIO)
 export AUDIO
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format evaluate bench-merge test-hosts samples coverage clean
+.PHONY: help demo test lint format evaluate bench-merge bench-asr test-hosts samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,12 @@ evaluate: $(VENV)/.dev ## Quality and speed of the embedded engines on every rec
 bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the peers' rules
 	$(PY) -m benchmarks.merge
 
-test-hosts: $(VENV)/.dev .venv-hosts/.installed ## The conformance suite, with the real hf-serve as well (Python 3.12, libmagic1)
+bench-asr: $(VENV)/.dev ## Whisper: accuracy, speed and memory beside the peers (needs flite and espeak-ng)
+	$(PY) -m benchmarks.asr --json benchmarks/results/asr.json --readme
+
+test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper too (Python 3.11 and 3.12, libmagic1)
 	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
+	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py
 
 coverage: $(VENV)/.dev ## The suite with branch coverage
 	$(PY) -m pytest --cov --cov-report=term
@@ -45,7 +49,7 @@ samples: $(VENV)/.dev ## Speak the sample recordings again (needs flite and espe
 	$(PY) samples/make_samples.py
 
 clean: ## Remove what the verbs above made
-	rm -rf $(VENV) .venv-hosts out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-hosts .venv-hosts-toolkit out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
@@ -63,6 +67,6 @@ $(VENV)/.dev: $(VENV)/.local requirements-dev.txt
 	@$(PIP) install -q -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-.venv-hosts/.installed: tests/hosts/make_env.sh requirements.txt requirements-local.txt requirements-weights.txt
-	bash tests/hosts/make_env.sh .venv-hosts
+.venv-hosts/.installed .venv-hosts-toolkit/.installed: tests/hosts/make_env.sh requirements.txt requirements-local.txt requirements-weights.txt
+	bash tests/hosts/make_env.sh $(if $(findstring toolkit,$@),toolkit,hf-serve) $(@D)
 	@touch $@

@@ -24,13 +24,13 @@ def quiet() -> Iterator[None]:
     """
     global _inside
     with _lock:
-        _inside += 1
-        if _inside == 1:
+        if _inside == 0:
+            _as_it_was.callback(_stop_progress_bars())
             for name in _LOGGERS:
                 logger = logging.getLogger(name)
                 _as_it_was.callback(logger.setLevel, logger.level)
                 logger.setLevel(logging.CRITICAL + 1)
-            _as_it_was.callback(_stop_progress_bars())
+        _inside += 1
     try:
         yield
     finally:

@@ -202,18 +202,19 @@ def _special_tokens(vocabulary: Vocabulary, generation: Mapping[str, Any]) -> Sp
 
 
 def _valid(ids: Any, size: int) -> tuple[int, ...]:
-    """transformers writes -1 for OpenAI's own list, spelled out beside it, and null for none."""
+    """Null and -1 occur in released configs, and name no token."""
     return tuple(id_ for id_ in ids or () if 0 <= id_ < size)
 
 
 def _alignment_heads(named: Any, config: Any) -> tuple[tuple[int, int], ...]:
     """Those that the generation config names; else, as OpenAI does, all heads of the upper half of the decoder."""
     layers, heads = config.decoder_layers, config.decoder_attention_heads
-    wanted = tuple((int(layer), int(head)) for layer, head in named or ())
+    every = [(layer, head) for layer in range(layers) for head in range(heads)]
+    wanted = [tuple(pair) for pair in named or ()]
     # Distilled models that carry their teacher's list name layers that they do not have.
-    if wanted and all(0 <= layer < layers and 0 <= head < heads for layer, head in wanted):
-        return wanted
-    return tuple((layer, head) for layer in range(layers // 2, layers) for head in range(heads))
+    if wanted and set(wanted) <= set(every):
+        return tuple(pair for pair in every if pair in wanted)
+    return tuple(pair for pair in every if pair[0] >= layers // 2)
 
 
 # ---- weights

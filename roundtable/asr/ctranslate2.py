@@ -1,4 +1,4 @@
-"""Whisper on CTranslate2: int8 on a CPU, where it is several times as fast as torch, and float16 on a GPU.
+"""Whisper on CTranslate2, without torch: int8 on a CPU, where weights take a quarter of the memory, and float16 on a GPU.
 
 Loaded by faster-whisper, an optional dependency, and fed with the windows of `long_form`. Of faster-whisper only the model and
 its spectrogram serve: `BatchedInferencePipeline` decodes every window once, whatever comes out, takes the language from the
@@ -55,6 +55,8 @@ _FRAME_S = 0.02
 """One position of the encoder."""
 
 _MAX_POSITIONS = 448
+_TOKENS_BASE, _TOKENS_PER_S = 20, 30.0
+"""No script that Whisper writes takes more tokens than this; a loop in a short window is cut off the sooner."""
 
 _ANY_TEXT = 0
 """Some token of text."""
@@ -70,7 +72,7 @@ _ENGLISH_ONLY_VOCABULARY = 51864
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 _FILES = ("model.bin", "config.json", "vocabulary.*", "tokenizer.json")
-_INSTALL = "pip install 'faster-whisper>=1.1,<2'"
+_INSTALL = "pip install 'faster-whisper>=1.1,<2' 'ctranslate2>=4.6,<5'"
 
 _COMPUTE_TYPES: Final = {
     ("cpu", "auto"): ("int8", "float32"),
@@ -114,12 +116,14 @@ class CTranslate2Transcriber:
 
     def transcribe(self, audio: Audio, options: TranscribeOptions, control: Control) -> Transcript:
         """See `long_form.transcribe`. A temperature is not heeded, with a warning."""
-        steady = replace(options, temperature=0.0)
-        transcript = long_form.transcribe(self._engine, self._turn, audio, steady, control)
-        if options.temperature == 0.0:
-            return transcript
-        unheeded = Warning_("asr", "temperature_ignored", "CTranslate2 models are always decoded at temperature 0.")
-        return replace(transcript, warnings=(*transcript.warnings, unheeded))
+        unsampled = replace(options, temperature=0.0)
+        transcript = long_form.transcribe(self._engine, self._turn, audio, unsampled, control)
+        # Second attempts go by rising temperatures there; here they are other beams.
+        segments = tuple(replace(segment, temperature=0.0) for segment in transcript.segments)
+        warnings = transcript.warnings
+        if options.temperature != 0.0:
+            warnings += (Warning_("asr", "temperature_ignored", "CTranslate2 models are always decoded at temperature 0."),)
+        return replace(transcript, segments=segments, warnings=warnings)
 
 
 # ---- Loading
@@ -285,25 +289,25 @@ class _Batch:
 
     def write(self, rows: Sequence[int], prompt: Prompt, temperature: float) -> Sequence[Decoded]:
         """Temperature 0 is greedy; .2, .4 … are the best, the second best … of a beam search, which is done once."""
-        written = []
         if temperature == 0.0:
             written = [found[0] for found in self._generate(rows, prompt, beams=1)]
         else:
-            rank = round(temperature / _TEMPERATURE_STEP) - 1
+            rank = max(round(temperature / _TEMPERATURE_STEP) - 1, 0)
+            written = []
             for row in rows:
                 if (row, prompt) not in self._beams:
                     self._beams[row, prompt] = self._generate([row], prompt, beams=_BEAMS)[0]
                 found = self._beams[row, prompt]
-                written.append(found[min(max(rank, 0), len(found) - 1)])
-        limit = _limit(self._engine.prompt_tokens(prompt))
-        readings = self._read([(row, tokens) for row, (tokens, _) in zip(rows, written, strict=True)], prompt)
+                written.append(found[min(rank, len(found) - 1)])
+        limits = self._limits(rows, prompt)
+        texts = [(row, tokens[:limit]) for row, (tokens, _), limit in zip(rows, written, limits, strict=True)]
         decoded = []
-        for (tokens, total), reading in zip(written, readings, strict=True):
+        for (_, total), (_, tokens), limit, reading in zip(written, texts, limits, self._read(texts, prompt), strict=True):
+            logprobs = reading.logprobs
             if finished := len(tokens) < limit:
                 # The sum over the text and <|endoftext|> is known; what the text leaves of it is the latter's.
-                decoded.append(Decoded(tokens, (*reading.logprobs, min(total - math.fsum(reading.logprobs), 0.0)), finished))
-            else:
-                decoded.append(Decoded(tokens, reading.logprobs, finished))
+                logprobs += (min(total - math.fsum(logprobs), 0.0),)
+            decoded.append(Decoded(tokens, logprobs, finished))
         return decoded
 
     def align(self, decoded: Sequence[Decoded], prompt: Prompt) -> Sequence[tuple[Word, ...]]:
@@ -316,8 +320,8 @@ class _Batch:
     def _first_step(self) -> tuple[list[float], list[list[float]]]:
         """Per row the no-speech probability and the languages' log-probabilities: what would follow <|startoftranscript|>.
 
-        CTranslate2's `detect_language` takes a model for multilingual by the size of its vocabulary, and tells nothing of
-        silence. Here any text is written instead, and the scores of its first step are looked at.
+        CTranslate2's `detect_language` refuses models with another vocabulary than OpenAI's, and tells nothing of silence. Here
+        any text is written instead, and the scores of its first step are looked at.
         """
         engine = self._engine
         results = engine.whisper.generate(
@@ -341,22 +345,25 @@ class _Batch:
         if not rows:
             return []
         before = self._engine.prompt_tokens(prompt)
+        # CTranslate2 writes half of `max_length` at most, and no more than the prompt without its last token leaves of it.
+        limit = max(self._limits(rows, prompt))
         results = self._engine.whisper.generate(
             self._rows(rows),
             [before] * len(rows),
             beam_size=beams,
             num_hypotheses=beams,
-            max_length=_MAX_POSITIONS,
+            length_penalty=0 if beams == 1 else 1,
+            max_length=limit + max(limit, len(before) - 1),
             suppress_tokens=self._engine.never,
             return_scores=True,
         )
+        if beams == 1:
+            return [[(tuple(result.sequences_ids[0]), result.scores[0])] for result in results]
+        # These scores are by token. A text of none has no such score, and is not what a second attempt is for.
+        found = [zip(map(tuple, result.sequences_ids), result.scores, strict=True) for result in results]
         return [
-            [
-                (tuple(ids), score * len(ids) if ids else 0.0)  # the score is by token; that of nothing is not a number
-                for ids, score in zip(result.sequences_ids, result.scores, strict=True)
-                if not score < _IMPOSSIBLE
-            ]
-            for result in results
+            [(ids, score * len(ids)) for ids, score in texts if ids and score > _IMPOSSIBLE] or [((), math.log(_LEAST))]
+            for texts in found
         ]
 
     def _read(self, texts: Sequence[tuple[int, _Tokens]], prompt: Prompt) -> list[_Reading]:
@@ -378,6 +385,11 @@ class _Batch:
                 self._readings[row, text, prompt] = _Reading(logprobs, _token_times(result.alignments, len(text)))
         return [self._readings[row, text, prompt] for row, text in texts]
 
+    def _limits(self, rows: Sequence[int], prompt: Prompt) -> list[int]:
+        """How many tokens may be written for each row."""
+        room = _MAX_POSITIONS - len(self._engine.prompt_tokens(prompt))
+        return [min(room, math.ceil(_TOKENS_BASE + _TOKENS_PER_S * self._windows[row].duration_s)) for row in rows]
+
     def _rows(self, rows: Sequence[int]) -> Any:
         """The encoder states of these rows, as CTranslate2 takes them."""
         if len(self._states) == 1 and list(rows) == list(range(len(self._windows))):
@@ -395,11 +407,6 @@ def _to_numpy(tensor: Any) -> NDArray[Any]:
     if tensor.dtype == DataType.bfloat16:  # numpy has no such type
         tensor = tensor.to(DataType.float32)
     return np.asarray(tensor if tensor.device == "cpu" else tensor.to_device(Device.cpu))
-
-
-def _limit(before: Sequence[int]) -> int:
-    """How many tokens CTranslate2 writes at most. By length of the window would be by that of the batch's longest."""
-    return min(_MAX_POSITIONS // 2, _MAX_POSITIONS - (len(before) - 1))
 
 
 def _token_times(path: Sequence[tuple[int, int]], tokens: int) -> NDArray[np.float64]:

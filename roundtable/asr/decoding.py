@@ -23,6 +23,9 @@ from roundtable.asr.window_engine import Decoded
 _SEED = 20221206
 """Any constant: sampling the same window twice gives the same words."""
 
+_TIMESTAMPS = 1501
+"""<|0.00|> to <|30.00|>. What a fine-tune added behind them is text."""
+
 _LEAVE_AT = 0.75
 """Rows that are done leave once no more than this share is still at work: leaving copies what stays."""
 
@@ -47,7 +50,8 @@ class Rules:
 
     def __init__(self, tokens: SpecialTokens, vocabulary: int, device: torch.device) -> None:
         tags = {tokens.sot, tokens.sot_prev, tokens.no_timestamps, tokens.no_speech, tokens.transcribe, tokens.translate}
-        never = {*tags, *tokens.languages.values(), *tokens.suppress, *range(tokens.timestamp_begin, vocabulary)}
+        timestamps = range(tokens.timestamp_begin, min(tokens.timestamp_begin + _TIMESTAMPS, vocabulary))
+        never = {*tags, *tokens.languages.values(), *tokens.suppress, *timestamps}
         self.always: Final = torch.zeros(vocabulary, device=device)
         self.always[sorted(never - {None, tokens.eot})] = -torch.inf
         self.first: Final = self.always.clone()
