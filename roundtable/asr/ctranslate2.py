@@ -177,7 +177,7 @@ def _cpu_threads() -> int:
 def _vocabulary_size(folder: Path) -> int:
     if (folder / "vocabulary.json").is_file():
         return len(json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")))
-    return len((folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines())
+    return len((folder / "vocabulary.txt").read_bytes().rstrip(b"\n").split(b"\n"))
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -211,8 +211,7 @@ class _Engine:
         self.can_translate: Final = bool(self.languages) and "<|translate|>" in self.control
         self.on_cpu: Final = self.whisper.device == "cpu"
         self.largest_batch: Final = _CPU_BATCH if self.on_cpu else 256
-        self.eot: Final = self.control["<|endoftext|>"]
-        never = {*self.control.values(), *range(vocabulary.timestamp_begin, size)} - {self.eot}
+        never = {*self.control.values(), *range(vocabulary.timestamp_begin, size)} - {self.control["<|endoftext|>"]}
         self.never: Final = [-1, *sorted(never)]
         """No tag and no timestamp is ever written; -1 stands for what the model's own config.json forbids."""
 
@@ -236,14 +235,10 @@ class _Engine:
 
     def prompt_tokens(self, prompt: Prompt) -> list[int]:
         before = [self.control["<|startofprev|>"], *prompt.previous] if prompt.previous else []
-        return [*before, *self.start_sequence(prompt), self.control["<|notimestamps|>"]]
-
-    def start_sequence(self, prompt: Prompt) -> list[int]:
-        start = self.control["<|startoftranscript|>"]
-        if not self.languages:
-            return [start]
-        task = self.control.get(f"<|{prompt.task}|>")
-        return [start, self.language_ids[prompt.language], *([] if task is None else [task])]
+        tags = ["<|startoftranscript|>", "<|notimestamps|>"]
+        if self.languages:
+            tags[1:1] = [f"<|{prompt.language}|>", f"<|{prompt.task}|>"]
+        return before + [self.control[tag] for tag in tags if tag in self.control]
 
     def ran_out_of_memory(self, error: Exception) -> bool:
         if not _is_out_of_memory(error):
@@ -386,8 +381,8 @@ class _Batch:
         return [self._readings[row, text, prompt] for row, text in texts]
 
     def _limits(self, rows: Sequence[int], prompt: Prompt) -> list[int]:
-        """How many tokens may be written for each row."""
-        room = _MAX_POSITIONS - len(self._engine.prompt_tokens(prompt))
+        """How many tokens may be written for each row, <|endoftext|> aside."""
+        room = _MAX_POSITIONS - len(self._engine.prompt_tokens(prompt)) - 1
         return [min(room, math.ceil(_TOKENS_BASE + _TOKENS_PER_S * self._windows[row].duration_s)) for row in rows]
 
     def _rows(self, rows: Sequence[int]) -> Any:
