@@ -148,7 +148,7 @@ def pieces(ids: Sequence[int]) -> str:
 
 
 def test_a_word_lasts_as_long_as_what_is_said_of_it() -> None:
-    words = timed_words(range(11), LOGPROBS, TIMES, pieces, "en")
+    words = timed_words(range(11), LOGPROBS, TIMES, pieces)
     assert [(word.text, round(word.start, 6), round(word.end, 6)) for word in words] == [
         (' "Well,', 0.1, 0.2),
         (" ten", 0.3, 0.4),
@@ -158,19 +158,19 @@ def test_a_word_lasts_as_long_as_what_is_said_of_it() -> None:
 
 
 def test_confidence_is_the_geometric_mean_of_the_tokens() -> None:
-    words = timed_words(range(11), LOGPROBS, TIMES, pieces, "en")
+    words = timed_words(range(11), LOGPROBS, TIMES, pieces)
     means = [-0.9 / 3, -0.2, -1.45 / 4, -2.1 / 3]
     assert [word.confidence for word in words] == pytest.approx([math.exp(mean) for mean in means])
 
 
 def test_a_word_of_marks_alone_has_their_time() -> None:
-    (word,) = timed_words([0, 0], [-1.0, -1.0], np.array([[0.2, 0.3], [0.3, 0.5]]), lambda ids: " …" * len(ids), "en")
+    (word,) = timed_words([0, 0], [-1.0, -1.0], np.array([[0.2, 0.3], [0.3, 0.5]]), lambda ids: " …" * len(ids))
     assert (word.text, word.start, word.end) == (" … …", 0.2, 0.5)
 
 
 def test_no_words_in_no_text_and_in_blank_text() -> None:
-    assert timed_words([], [], np.zeros((0, 2)), pieces, "en") == ()
-    assert timed_words([0], [-1.0], np.zeros((1, 2)), lambda ids: " " * len(ids), "en") == ()
+    assert timed_words([], [], np.zeros((0, 2)), pieces) == ()
+    assert timed_words([0], [-1.0], np.zeros((1, 2)), lambda ids: " " * len(ids)) == ()
 
 
 @untimed
@@ -179,7 +179,7 @@ def test_timed_words_ascend_and_spell_the_text(ids: list[int]) -> None:
     bpe = tokenizer(300)
     ids = [token % bpe.get_vocab_size() for token in ids]
     times = np.array([[at / 4, (at + 1) / 4] for at in range(len(ids))]).reshape(-1, 2)
-    words = timed_words(ids, [-0.25] * len(ids), times, lambda ids: bpe.decode(list(ids)), "en")
+    words = timed_words(ids, [-0.25] * len(ids), times, lambda ids: bpe.decode(list(ids)))
     text = bpe.decode(ids)
     assert "".join(word.text for word in words) == (text if text.strip() else "")
     assert all(word.start < word.end and 0.0 < (word.confidence or 0.0) <= 1.0 for word in words)

@@ -19,6 +19,7 @@ import torch
 
 from roundtable.asr.vocabulary import FILES as VOCABULARY_FILES
 from roundtable.asr.vocabulary import Vocabulary
+from roundtable.asr.window_engine import ENGLISH_ONLY_VOCABULARY
 from roundtable.errors import EngineError, EngineUnavailable, InvalidSettings
 from roundtable.hub import ModelSource
 from roundtable.quiet import quiet
@@ -26,9 +27,6 @@ from roundtable.quiet import quiet
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _ARCHITECTURES = {"WhisperForConditionalGeneration", "WhisperModel"}
 _SUPPORTED = "the Whisper engine takes Whisper and Distil-Whisper checkpoints, as saved by transformers"
-_ENGLISH_ONLY_VOCABULARY = 51864
-"""OpenAI's .en models; their vocabulary holds the language tags as well, but they were never trained on them."""
-
 _NEEDED = ("startoftranscript", "endoftext", "startofprev", "notimestamps")
 _LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -185,7 +183,7 @@ def _special_tokens(vocabulary: Vocabulary, generation: Mapping[str, Any]) -> Sp
     spoken = {text[2:-2]: id_ for text, id_ in sorted(ids.items(), key=lambda item: item[1]) if _LANGUAGE.fullmatch(text)}
     multilingual = generation.get("is_multilingual")
     if not isinstance(multilingual, bool):
-        multilingual = size != _ENGLISH_ONLY_VOCABULARY
+        multilingual = size != ENGLISH_ONLY_VOCABULARY
     return SpecialTokens(
         sot=ids["<|startoftranscript|>"],
         eot=ids["<|endoftext|>"],

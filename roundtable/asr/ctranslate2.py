@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from roundtable.asr import Dtype, TranscribeOptions, long_form
 from roundtable.asr.vocabulary import Vocabulary
-from roundtable.asr.window_engine import Decoded, Prompt
+from roundtable.asr.window_engine import ENGLISH_ONLY_VOCABULARY, Decoded, Prompt, token_limit
 from roundtable.asr.word_splitting import timed_words
 from roundtable.audio import Audio
 from roundtable.control import Control
@@ -55,9 +55,6 @@ _FRAME_S = 0.02
 """One position of the encoder."""
 
 _MAX_POSITIONS = 448
-_TOKENS_BASE, _TOKENS_PER_S = 20, 30.0
-"""No script that Whisper writes takes more tokens than this; a loop in a short window is cut off the sooner."""
-
 _ANY_TEXT = 0
 """Some token of text."""
 
@@ -66,9 +63,6 @@ _IMPOSSIBLE = -1e30
 
 _LEAST = 1e-10
 """A probability that float16 takes for 0."""
-
-_ENGLISH_ONLY_VOCABULARY = 51864
-"""OpenAI's .en models. Their tokenizer knows the language tags as well, but they were never trained on them."""
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 _FILES = ("model.bin", "config.json", "vocabulary.*", "tokenizer.json")
@@ -206,7 +200,7 @@ class _Engine:
         self.encode_text: Final = vocabulary.encode
         self.decode_text: Final = vocabulary.decode
         spoken = {match[1]: id_ for text, id_ in self.control.items() if (match := _LANGUAGE.fullmatch(text))}
-        self.language_ids: Final = {} if size == _ENGLISH_ONLY_VOCABULARY else spoken
+        self.language_ids: Final = {} if size == ENGLISH_ONLY_VOCABULARY else spoken
         self.languages: Final = tuple(sorted(self.language_ids, key=self.language_ids.__getitem__))
         self.can_translate: Final = bool(self.languages) and "<|translate|>" in self.control
         self.on_cpu: Final = self.whisper.device == "cpu"
@@ -308,7 +302,7 @@ class _Batch:
     def align(self, decoded: Sequence[Decoded], prompt: Prompt) -> Sequence[tuple[Word, ...]]:
         readings = self._read([(row, one.tokens) for row, one in enumerate(decoded)], prompt)
         return [
-            timed_words(one.tokens, reading.logprobs, reading.times, self._engine.decode_text, prompt.language)
+            timed_words(one.tokens, reading.logprobs, reading.times, self._engine.decode_text)
             for one, reading in zip(decoded, readings, strict=True)
         ]
 
@@ -383,7 +377,7 @@ class _Batch:
     def _limits(self, rows: Sequence[int], prompt: Prompt) -> list[int]:
         """How many tokens may be written for each row, <|endoftext|> aside."""
         room = _MAX_POSITIONS - len(self._engine.prompt_tokens(prompt)) - 1
-        return [min(room, math.ceil(_TOKENS_BASE + _TOKENS_PER_S * self._windows[row].duration_s)) for row in rows]
+        return [token_limit(self._windows[row], room) for row in rows]
 
     def _rows(self, rows: Sequence[int]) -> Any:
         """The encoder states of these rows, as CTranslate2 takes them."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +20,7 @@ from roundtable.asr.decoder import Memory, TextDecoder
 from roundtable.asr.decoding import FirstStep, Rules, decode, first_step
 from roundtable.asr.mel import LogMel
 from roundtable.asr.speculative import decode_assisted
-from roundtable.asr.window_engine import Decoded, Prompt
+from roundtable.asr.window_engine import Decoded, Prompt, token_limit
 from roundtable.asr.word_splitting import timed_words
 from roundtable.audio import Audio
 from roundtable.control import Control
@@ -30,9 +29,6 @@ from roundtable.windows import Window
 
 _CPU_BATCH, _CPU_BYTES = 16, 1 << 30
 """More windows at once make a CPU hardly faster, only larger: a window of base takes 37 MB while it is decoded."""
-
-_TOKENS_BASE, _TOKENS_PER_S = 20, 30.0
-"""No script that Whisper writes takes more tokens than this; a loop in a short window is cut off the sooner."""
 
 _ALIGN_BYTES = 256 << 20
 """Attention that is read off at once. Of checkpoints that name no alignment heads, half the decoder's are read."""
@@ -123,7 +119,7 @@ class _Batch:
         engine, eot = self._engine, self._engine.checkpoint.tokens.eot
         before = _prompt_tokens(engine.checkpoint, prompt)
         room = engine.checkpoint.max_text_positions - len(before)
-        limits = [min(room, math.ceil(_TOKENS_BASE + _TOKENS_PER_S * self._windows[row].duration_s)) for row in rows]
+        limits = [token_limit(self._windows[row], room) for row in rows]
         if engine.assistant is not None and self._drafting is not None and temperature == 0.0:
             writer, drafter = (engine.decoder, self._memory), (engine.assistant.decoder, self._drafting)
             return [decode_assisted(writer, drafter, before, limits[0], rules=engine.rules, eot=eot)]
@@ -156,7 +152,7 @@ class _Batch:
             )
             for row, boundaries in zip(part, times, strict=True):
                 logprobs = row.logprobs[: len(row.tokens)]
-                words.append(timed_words(row.tokens, logprobs, boundaries, checkpoint.decode_text, prompt.language))
+                words.append(timed_words(row.tokens, logprobs, boundaries, checkpoint.decode_text))
         return words
 
     def _rows(self, rows: Sequence[int]) -> Memory:

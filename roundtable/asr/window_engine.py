@@ -6,6 +6,7 @@ all, what was said (after this or that prompt, at this or that temperature), and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,6 +16,17 @@ from roundtable.transcript import Word
 from roundtable.windows import Window
 
 Task = Literal["transcribe", "translate"]
+
+ENGLISH_ONLY_VOCABULARY = 51864
+"""The size of OpenAI's .en models'. It holds the language tags as well, but they were never trained on them."""
+
+_TOKENS_BASE, _TOKENS_PER_S = 20, 30.0
+"""No script that Whisper writes takes more tokens than this; a loop in a short window is cut off the sooner."""
+
+
+def token_limit(window: Window, room: int) -> int:
+    """How many tokens may be written for a window: what its speech can hold, and no more than there is `room` for."""
+    return min(room, math.ceil(_TOKENS_BASE + _TOKENS_PER_S * window.duration_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,7 @@ def split_words(ids: Sequence[int], decode: Decode) -> list[tuple[str, int, int]
     return words
 
 
-def timed_words(
-    ids: Sequence[int], logprobs: Sequence[float], times: NDArray[np.float64], decode: Decode, language: str
-) -> tuple[Word, ...]:
+def timed_words(ids: Sequence[int], logprobs: Sequence[float], times: NDArray[np.float64], decode: Decode) -> tuple[Word, ...]:
     """The words of a window, in window time. `logprobs` and `times` are the tokens', see `alignment.token_times`.
 
     A word lasts from its first to its last token that is said: a comma's time is the pause behind the word. `confidence` is
