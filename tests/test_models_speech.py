@@ -193,13 +193,11 @@ def test_windows_ask_for_what_is_heard_in_them(tmp_path: Path) -> None:
         assert window.labels[-1] == tokens.end
         start = window.prompt.index(tokens.start)
         said = [label for label in window.labels if 0 <= label < tokens.end]
-        assert (
-            window.labels[start] in ((tokens.language("en"), tokens.language("de")) if said else (tokens.no_speech,))
-            or not said
-        )
+        languages = (tokens.language("en"), tokens.language("de"))
+        assert window.labels[start] in (languages if said else (*languages, tokens.no_speech))
         heard = [span for label, span in zip(window.labels, window.spans, strict=True) if 0 <= label < tokens.end]
         assert [a for a, _ in heard] == sorted(a for a, _ in heard)
-        assert all(span != NOWHERE and span[0] < 12.1 for span in heard)
+        assert all(span != NOWHERE and span[0] < 12.5 for span in heard)  # a last word may lack its end
         texts += bool(said)
     assert texts > 30
 

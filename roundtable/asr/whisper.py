@@ -30,7 +30,7 @@ from roundtable.windows import Window
 _CPU_BATCH, _CPU_BYTES = 16, 1 << 30
 """More windows at once make a CPU hardly faster, only larger: a window of base takes 37 MB while it is decoded."""
 
-_ALIGN_BYTES = 256 << 20
+_ALIGN_BYTES_CPU, _ALIGN_BYTES = 64 << 20, 1 << 30
 """Attention that is read off at once. Of checkpoints that name no alignment heads, half the decoder's are read."""
 
 
@@ -133,7 +133,9 @@ class _Batch:
         heads = checkpoint.alignment_heads
         positions = checkpoint.model.config.max_source_positions
         longest = len(before) + max(len(row.tokens) for row in decoded)
-        at_once = max(1, _ALIGN_BYTES // (4 * len(heads) * longest * positions))
+        # The heads that are kept, and those of one layer, three times over while they are worked out.
+        per_row = 4 * longest * positions * (len(heads) + 3 * checkpoint.model.config.decoder_attention_heads)
+        at_once = max(1, (_ALIGN_BYTES_CPU if checkpoint.device.type == "cpu" else _ALIGN_BYTES) // per_row)
         words: list[tuple[Word, ...]] = []
         for first in range(0, len(decoded), at_once):
             part = decoded[first : first + at_once]

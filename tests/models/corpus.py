@@ -2,7 +2,7 @@
 
     python -m tests.models.corpus --out DIR --count 15000 --seed 1
 
-Synthesis runs at about a hundred times real time on one core; 30 000 utterances are 24 hours of speech and 2.8 GB.
+Synthesis runs at about a hundred times real time on one core; 30 000 utterances are 22 hours of speech and 2.6 GB.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m tests.models.make_whisper --out DIR [--corpus DIR] [--minutes 80] [--workers 2] [--resume]
 
-Speaks the corpus first if the folder holds none (ten minutes on two cores). The learning rate and the length of the windows
+Speaks the corpus first if the folder holds none (six minutes on two cores). The learning rate and the length of the windows
 follow the clock, so the training ends when it was told to, on any machine; a faster machine makes a better model. Every few
 minutes DIR is replaced by what has been learned so far, a complete Hugging Face folder; `--resume` goes on from there.
 """
