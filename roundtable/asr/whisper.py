@@ -24,6 +24,7 @@ from roundtable.asr.window_engine import Decoded, Prompt, token_limit
 from roundtable.asr.word_splitting import timed_words
 from roundtable.audio import Audio
 from roundtable.control import Control
+from roundtable.heap import return_large_blocks
 from roundtable.transcript import Transcript, Word
 from roundtable.windows import Window
 
@@ -52,6 +53,8 @@ class _Engine:
     """The `WindowEngine` of one checkpoint."""
 
     def __init__(self, checkpoint: Checkpoint, assistant: _Assistant | None) -> None:
+        if checkpoint.device.type == "cpu":
+            return_large_blocks()
         self.checkpoint: Final = checkpoint
         self.assistant: Final = assistant
         self.languages: Final = tuple(checkpoint.tokens.languages)
