@@ -60,14 +60,7 @@ class Scale:
 
 
 FULL = Scale(
-    dialogues=(
-        (9001, 2, 2, -62),
-        (9002, 2, 3, -46),
-        (9003, 3, 2, -54),
-        (9004, 3, 4, -46),
-        (9005, 5, 2, -62),
-        (9006, 5, 3, -50),
-    ),
+    dialogues=((9001, 2, 2, -62), (9002, 2, 3, -46), (9003, 3, 2, -54), (9004, 3, 4, -46), (9005, 5, 3, -50)),
     languages=("en", None),
     shapes=("tiny", "base"),
     speed_minutes=10,
@@ -96,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=MODEL, metavar="DIR", help="the Whisper whose accuracy is measured")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of each system (default: 2)")
     parser.add_argument("--rounds", type=int, metavar="N", help="of the speed part (default: 3)")
+    parser.add_argument("--dialogues", type=int, metavar="N", help="of the accuracy part, the first so many (default: all)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure as JSON")
     parser.add_argument("--from", type=Path, metavar="PATH", dest="measured", help="print such a file; measure nothing")
     parser.add_argument("--readme", action="store_true", help="put the tables into benchmarks/README.md")
@@ -106,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         command = shlex.join(["python", "-m", "benchmarks.asr", *(sys.argv[1:] if arguments is None else arguments)])
         scale = QUICK if options.quick else FULL
-        scale = replace(scale, rounds=options.rounds or scale.rounds)
+        scale = replace(
+            scale, rounds=options.rounds or scale.rounds, dialogues=scale.dialogues[: options.dialogues or len(scale.dialogues)]
+        )
         figures = measure(scale, options.only, options.model, options.threads, command)
     tables = asr_tables.text(figures)
     sys.stdout.write(tables)

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     for file, name in zip(options.files, output_names(options.files, extension), strict=True):
         try:
             reply = _transcribe(handler, file, parameters)
-            _tell(reply, file)
+            _tell(reply, file, options.format == "rttm" and not (handler.engines.diarizer and parameters["diarize"]))
             _write(reply, options, file, name)
         except (FileProblem, RoundtableError) as error:
             reason = str(error) if isinstance(error, FileProblem) else f"{shown(file)}: {error.message} ({error.code})"
@@ -95,11 +95,13 @@ def _transcribe(handler: EndpointHandler, file: Path, parameters: dict[str, Any]
         return handler({"inputs": recording, "parameters": {**parameters, "request_id": request_id}}, on_progress=on_progress)
 
 
-def _tell(reply: dict[str, Any], file: Path) -> None:
+def _tell(reply: dict[str, Any], file: Path, turnless: bool) -> None:
+    """`turnless`: what was asked for holds turns only, and nobody is told apart."""
     for warning in reply["warnings"]:
         print(f"{shown(file)}: {warning['stage']}: {warning['message']}", file=sys.stderr)
     if reply["summarize"] == [{"summary_text": NO_SPEECH}] or not reply["text"].strip():
-        print(f"{shown(file)}: no speech was found", file=sys.stderr)
+        nothing = "no turns to write: DIARIZATION_MODEL is not set" if turnless else "no speech was found"
+        print(f"{shown(file)}: {nothing}", file=sys.stderr)
 
 
 def _write(reply: dict[str, Any], options: argparse.Namespace, file: Path, name: str) -> None:

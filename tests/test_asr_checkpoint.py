@@ -532,3 +532,44 @@ def test_a_repository_is_loaded_without_the_files_that_nobody_needs(copy: Path, 
     assert (child.stdout, child.stderr) == (f"someone/any@{COMMIT[:12]} True\n", "")
     assert set(hub.fetched) == needed
     assert len(hub.fetched) == len(needed)
+
+
+# ---- models that are made to hurt
+
+
+def test_an_output_layer_that_is_neither_tied_nor_there_is_not_made_up(copy: Path) -> None:
+    change_json(copy / "config.json", tie_word_embeddings=False)
+    assert "tensors are missing" in refusal(copy, EngineUnavailable)
+
+
+def test_layers_that_config_does_not_have_are_not_left_out_in_silence(copy: Path) -> None:
+    change_json(copy / "config.json", decoder_layers=3)
+    assert "belong to layers that config.json does not have" in refusal(copy, EngineUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("config.json", {"architectures": 5}),
+        ("config.json", {"architectures": [{}]}),
+        ("config.json", {"decoder_layers": 0}),
+        ("config.json", {"decoder_layers": -1}),
+        ("generation_config.json", {"alignment_heads": 5}),
+        ("generation_config.json", {"alignment_heads": [1, 2]}),
+        ("generation_config.json", {"alignment_heads": [[[1], 2]]}),
+    ],
+)
+def test_nonsense_in_a_config_is_an_error_of_ours(copy: Path, file: str, changes: dict[str, Any]) -> None:
+    change_json(copy / file, **changes)
+    assert refusal(copy, EngineUnavailable).startswith("ASR_MODEL cannot be loaded: ")
+
+
+def test_json_nested_deeper_than_python_can_follow_is_an_error_of_ours(copy: Path) -> None:
+    (copy / "config.json").write_text("[" * 200_000, encoding="utf-8")
+    assert refusal(copy, EngineUnavailable).startswith("ASR_MODEL cannot be loaded: ")
+
+
+def test_a_name_too_long_for_the_file_system_does_not_show_the_folder(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    write_json(copy / "model.safetensors.index.json", {"weight_map": {"x": "n" * 5000}})
+    assert refusal(copy, EngineUnavailable).startswith("ASR_MODEL cannot be loaded: ")

@@ -13,7 +13,7 @@ import pytest
 from roundtable.asr import TranscribeOptions, long_form
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
-from roundtable.errors import Cancelled, OutOfMemory, Unsupported
+from roundtable.errors import Cancelled, DeadlineExceeded, EngineFailed, OutOfMemory, Unsupported
 from roundtable.transcript import Language, Transcript
 from roundtable.voice_activity import Region
 from roundtable.windows import Window
@@ -198,10 +198,9 @@ def test_quality_is_reported_as_it_was() -> None:
 def test_hotwords_and_prompt_stand_before_every_window() -> None:
     engine = FakeWindowEngine(says_its_text)
     transcribe(engine, hotwords=("Roundtable",), prompt="Earlier.", batch_size=2)
-    previous = {engine.decode_text(prompt.previous) for _, prompt, _ in engine.written}
-    assert len(previous) == 1
-    assert "Roundtable" in previous.pop()
-    assert len(engine.written) == 3
+    first, again = engine.written[::2], engine.written[1::2]
+    assert ["Roundtable" in engine.decode_text(prompt.previous) for _, prompt, _ in first] == [True, True, True]
+    assert [prompt.previous for _, prompt, _ in again] == [(), (), ()]  # to see that the prompt costs no word
 
 
 def test_a_window_that_repeats_the_prompt_is_written_without_it_and_says_so() -> None:
@@ -227,7 +226,7 @@ def test_words_of_the_prompt_that_were_said_stay() -> None:
     assert got.warnings == ()
 
 
-def test_a_window_that_fails_with_the_prompt_is_tried_without_it_first() -> None:
+def test_a_window_that_fails_with_the_prompt_is_taken_as_heard_without_it() -> None:
     def script(window: Window, prompt: Any, temperature: float) -> Utterance:
         return Utterance(TEXTS[which(window)], logprob=-2.0 if prompt.previous and which(window) == 0 else -0.1)
 
@@ -235,9 +234,28 @@ def test_a_window_that_fails_with_the_prompt_is_tried_without_it_first() -> None
     got = transcribe(engine, hotwords=("Roundtable",))
     assert [(rows, bool(prompt.previous), temperature) for rows, prompt, temperature in engine.written] == [
         ((0, 1, 2, 3, 4), True, 0.0),
-        ((2,), False, 0.0),
+        ((0, 1, 2, 3, 4), False, 0.0),
     ]
     assert got.segments[0].temperature == 0.0
+
+
+def test_a_sentence_that_a_prompt_makes_the_model_skip_is_not_lost() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        if which(window) != 1:
+            return says_its_text(window)
+        return Utterance(" Two is all, Kovacs." if prompt.previous else " Two is the longest one of all, Kovatch.")
+
+    got = transcribe(FakeWindowEngine(script), hotwords=("Kovacs",))
+    assert "Two is the longest one of all, Kovatch." in got.text
+
+
+def test_a_name_that_a_prompt_puts_right_stays_right() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        if which(window) != 1:
+            return says_its_text(window)
+        return Utterance(" This is Kovacs." if prompt.previous else " This is Ko Watch.")
+
+    assert "This is Kovacs." in transcribe(FakeWindowEngine(script), hotwords=("Kovacs",)).text
 
 
 def test_a_prompt_that_talks_the_model_out_of_hearing_anything_costs_no_word() -> None:
@@ -271,6 +289,52 @@ def test_other_errors_pass_and_the_engine_is_free_again() -> None:
     with pytest.raises(KeyError):
         long_form.transcribe(FakeWindowEngine(script), turn, audio, TranscribeOptions(chunk_length_s=9), Control())
     assert not turn.locked()
+
+
+def test_a_deadline_that_passes_in_the_last_batch_is_kept() -> None:
+    clock = [0.0]
+
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        clock[0] = 10.0
+        return says_its_text(window)
+
+    with pytest.raises(DeadlineExceeded):
+        transcribe(FakeWindowEngine(script), Control(timeout_s=5.0, clock=lambda: clock[0]))
+
+
+def test_a_window_whose_numbers_overflow_costs_its_own_words_and_says_so() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        return Utterance("", logprob=math.nan) if which(window) == 4 else says_its_text(window)
+
+    got = transcribe(FakeWindowEngine(script))
+    assert got.text == "".join(TEXTS[:4]).strip()
+    assert [warning.code for warning in got.warnings] == ["numbers_overflowed"]
+
+
+def test_a_model_that_computes_no_numbers_at_all_is_an_error_not_an_empty_transcript() -> None:
+    with pytest.raises(EngineFailed):
+        transcribe(FakeWindowEngine(lambda window, prompt, temperature: Utterance("", logprob=math.nan)))
+
+
+def test_a_loop_faster_than_speech_is_cut_down_although_the_model_ended_it() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        return Utterance(" Goodbye." * 60) if which(window) == 1 else says_its_text(window)
+
+    assert transcribe(FakeWindowEngine(script)).text.count("Goodbye") == 1
+
+
+@pytest.mark.parametrize(("asked", "known"), [("nb", "no"), ("jv", "jw"), ("iw", "he"), ("fil", "tl")])
+def test_other_codes_of_a_language_are_understood(asked: str, known: str) -> None:
+    engine = FakeWindowEngine(says_its_text, languages=("no", "jw", "he", "tl"))
+    assert transcribe(engine, language=asked).language == Language(known, None)
+
+
+def test_words_that_a_prompt_adds_were_not_said() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        text = TEXTS[which(window)]
+        return Utterance(text + " And so on and on." if prompt.previous and which(window) == 2 else text)
+
+    assert transcribe(FakeWindowEngine(script), prompt="Earlier.").text == "".join(TEXTS).strip()
 
 
 def test_progress_is_reported_window_by_window() -> None:

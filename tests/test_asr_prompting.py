@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roundtable.asr.prompting import leaks, previous_tokens
+from roundtable.asr.prompting import leaks, loses, previous_tokens
 
 PROMPT = "Minutes of the Roundtable project, with Anna Kowalczyk and Bjørn."
 HOTWORDS = ["Kowalczyk", "Siobhán O'Connor", "CTranslate2", "pyannote"]
@@ -202,3 +202,21 @@ def test_control_tokens_in_the_request_are_plain_text(control: str) -> None:
         assert not silent & set(tokens)
         assert max(tokens) < min(silent)
         assert control in vocabulary.decode(tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "lost"),
+    [
+        ("We met in the street.", "We met in the street.", False),
+        ("We met.", "We met in the street.", True),
+        ("We met in June.", "We met. In June.", False),
+        ("We met.", "We met, Ann.", False),  # one word is within what a prompt may change
+        ("Ask Kowalczyk.", "Ask Koval chick.", False),
+        ("Ask Kowalczyk.", "Ask Koval chick now please and thank you.", True),
+        ("", "Two words.", True),
+        ("More was heard with it.", "More.", False),
+        ("今天。", "今天我们开会。", True),
+    ],
+)
+def test_words_that_a_prompt_costs_are_missed(text: str, heard: str, lost: bool) -> None:
+    assert loses(text, heard) is lost

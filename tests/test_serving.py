@@ -192,7 +192,7 @@ def test_engines_that_do_not_load_are_exit_code_3(
     monkeypatch.setattr(transcribe, "load_handler", serving_engines.load_handler)
     monkeypatch.setenv("ASR_MODEL", "no such engine")
     assert main(["transcribe", "a.wav"]) == 3
-    assert capsys.readouterr().err.startswith("error: ASR_MODEL must be 'embedded'")
+    assert capsys.readouterr().err.startswith("error: ASR_MODEL is neither a folder")
 
 
 def test_without_asr_model_the_embedded_engines_are_named_in_one_line(

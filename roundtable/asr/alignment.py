@@ -112,7 +112,7 @@ def best_path(shares: FloatArray, silence: FloatArray | None) -> NDArray[np.int6
 
 def _shares(attention: Tensor) -> FloatArray:
     """(heads, steps, frames) to (steps, frames): how much of the attention that a frame receives is each step's."""
-    heads = attention.float()
+    heads = attention.float().nan_to_num()  # a number that overflowed costs its own frames only
     _, steps, frames = heads.shape
     heads = heads * heads.sum(dim=2, keepdim=True).clamp_min(1e-9).reciprocal()  # all of it on the sound, none on the padding
     heads *= (heads.sum(dim=1, keepdim=True) + _FAINT * steps / frames).reciprocal()

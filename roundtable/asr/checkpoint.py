@@ -120,6 +120,17 @@ def _meaning(checkpoint: Checkpoint) -> tuple[Any, ...]:
 
 
 def _load(source: ModelSource, dtype: torch.dtype, device: torch.device) -> Checkpoint:
+    """Whatever stands in its files, a model loads or is an `EngineError`."""
+    try:
+        return _load_as_it_should_be(source, dtype, device)
+    except EngineError:
+        raise
+    except Exception as error:  # JSON of other types than expected, of a depth or length that nobody foresaw
+        refusal = _incomplete(source, f"its files are damaged or no Whisper's ({type(error).__name__})")
+    raise refusal  # out here: the cause would show paths
+
+
+def _load_as_it_should_be(source: ModelSource, dtype: torch.dtype, device: torch.device) -> Checkpoint:
     folder = source.files("config.json", "generation_config.json", "adapter_config.json", *_INDEXES, *VOCABULARY_FILES)
     config = _json(folder / "config.json", source)
     _refuse_others(config, folder, source)
@@ -207,6 +218,8 @@ def _valid(ids: Any, size: int) -> tuple[int, ...]:
 def _alignment_heads(named: Any, config: Any) -> tuple[tuple[int, int], ...]:
     """Those that the generation config names; else, as OpenAI does, all heads of the upper half of the decoder."""
     layers, heads = config.decoder_layers, config.decoder_attention_heads
+    if layers < 1:
+        raise ValueError("no decoder layers")
     every = [(layer, head) for layer in range(layers) for head in range(heads)]
     wanted = [tuple(pair) for pair in named or ()]
     # Distilled models that carry their teacher's list name layers that they do not have.
@@ -263,11 +276,15 @@ def _read_weights(folder: Path, source: ModelSource, dtype: torch.dtype, device:
                 attn_implementation="sdpa",
                 output_loading_info=True,
             )
-        missing = set(report["missing_keys"]) - _TIED
-        if not missing:
+        tied = model.proj_out.weight is model.model.decoder.embed_tokens.weight
+        missing = set(report["missing_keys"]) - (_TIED if tied else set())
+        surplus = [key for key in report["unexpected_keys"] if ".layers." in key]
+        if surplus:
+            refusal = _incomplete(source, f"{len(surplus)} of its tensors belong to layers that config.json does not have")
+        elif not missing:
             return model.to(device).eval().requires_grad_(requires_grad=False)
-        # transformers fills such gaps with random numbers and carries on.
-        refusal = _incomplete(source, f"{len(missing)} of its tensors are missing")
+        else:  # transformers fills such gaps with random numbers and carries on
+            refusal = _incomplete(source, f"{len(missing)} of its tensors are missing")
     except ImportError:
         refusal = EngineUnavailable("The Whisper engine needs transformers: pip install 'transformers>=4.51'.")
     except torch.OutOfMemoryError:

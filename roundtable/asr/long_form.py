@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.gates import TEMPERATURES, Attempt, choose, confirmed_silence, failures, without_tail_loop
-from roundtable.asr.prompting import leaks, previous_tokens
+from roundtable.asr.prompting import leaks, loses, previous_tokens
 from roundtable.asr.segmentation import cut_segments
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt, WindowEngine
 from roundtable.audio import Audio
 from roundtable.control import Control
-from roundtable.errors import OutOfMemory, Unsupported
+from roundtable.errors import EngineFailed, OutOfMemory, Unsupported
 from roundtable.transcript import Language, Segment, Transcript, Warning_, Word
 from roundtable.voice_activity import speech_regions
 from roundtable.windows import Window, pack_windows
@@ -56,11 +56,15 @@ def transcribe(
     return Transcript(tuple(segments), spoken, job.warnings())
 
 
+_ALIASES = {"nb": "no", "jv": "jw", "iw": "he", "in": "id", "fil": "tl"}
+"""Codes of ISO 639, today's and yesterday's, of languages that Whisper knows under another one."""
+
+
 def _known_language(engine: WindowEngine, options: TranscribeOptions) -> str | None:
     """The code to use, if it is not to be detected. A model that knows only `pt` takes `pt-br` for it."""
     if options.task == "translate" and not engine.can_translate:
         raise Unsupported("This ASR model cannot translate.")
-    asked = options.language
+    asked = _ALIASES.get(options.language or "", options.language)
     if not engine.languages:
         if asked is not None and asked.split("-")[0] != "en":
             raise Unsupported("This ASR model is English-only: language must be 'en', or not given.")
@@ -120,6 +124,7 @@ class _Job:
     _batch_size: int = field(init=False)
     _smaller_batches: bool = field(init=False, default=False)
     _leaked: set[int] = field(init=False, default_factory=set)
+    _overflowed: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._previous = tuple(previous_tokens(self.engine.encode_text, self.options.prompt, self.options.hotwords))
@@ -145,6 +150,11 @@ class _Job:
         if self._leaked:
             message = f"In {len(self._leaked)} window(s) the model repeated the prompt; they were decoded without it."
             found.append(Warning_("asr", "prompt_leaked", message))
+        if self._overflowed:
+            message = (
+                f"In {len(self._overflowed)} window(s) the model's numbers overflowed; what was said there may be missing."
+            )
+            found.append(Warning_("asr", "numbers_overflowed", message))
         return tuple(found)
 
     def _hear(self, waiting: Sequence[int], language: Language | _PooledLanguage) -> None:
@@ -177,8 +187,16 @@ class _Job:
                 language.vote(at, window.duration_s * max(1.0 - silent, 1e-3), logprobs)
             language = language.verdict()
         prompt = Prompt(language.code, self.options.task, self._previous)
+        self._leaked -= set(batch)
+        self._overflowed -= set(batch)
         tries = self._settle(encoded, batch, no_speech, prompt)
         aligned = encoded.align([decoded for _, decoded in tries], replace(prompt, previous=()))
+        self.control.check()
+        self._overflowed |= {
+            at for at, (attempt, _) in zip(batch, tries, strict=True) if not math.isfinite(attempt.avg_logprob)
+        }
+        if len(self._overflowed) == len(self.windows):
+            raise EngineFailed("The ASR model computes no numbers: its weights are damaged, or ASR_DTYPE is too narrow for it.")
         for at, window, (attempt, _), words in zip(batch, windows, tries, aligned, strict=True):
             said = () if confirmed_silence(attempt) else tuple(_in_file_time(window, words))
             self._heard[at] = _Heard(language.code, attempt, said)
@@ -202,14 +220,15 @@ class _Job:
         tries = [[attempt] for attempt in write(rows, prompt, first)]
         plain = replace(prompt, previous=())
         if prompt.previous:
-            doubtful = [row for row in rows if self._is_doubtful(tries[row][0])]
-            for row, heard in zip(doubtful, write(doubtful, plain, first), strict=True):
+            # A prompt may make the model skip a sentence without a sign of doubt, so every window is heard without it as well.
+            for row, heard in zip(rows, write(rows, plain, first), strict=True):
                 if self._repeats_prompt(tries[row][0], heard):
                     self._leaked.add(batch[row])
-                    tries[row].clear()
-                elif confirmed_silence(tries[row][0][0]):
-                    tries[row].clear()  # whether anybody speaks is not for the prompt to say
-                tries[row].append(heard)
+                    tries[row] = [heard]
+                elif _leads_astray(tries[row][0][0], heard[0]):
+                    tries[row] = [heard]
+                else:
+                    tries[row].append(heard)
         for temperature in TEMPERATURES:
             if temperature > first:
                 failing = [row for row in rows if all(failures(attempt) for attempt, _ in tries[row])]
@@ -229,25 +248,26 @@ class _Job:
         )
         return attempt, decoded
 
-    def _is_doubtful(self, prompted: _Try) -> bool:
-        """Whether the prompt may have led the model astray; a prompt can talk it out of hearing anything, too."""
-        attempt = prompted[0]
-        return bool(failures(attempt)) or confirmed_silence(attempt) or self._repeats_prompt(prompted, None)
-
-    def _repeats_prompt(self, prompted: _Try, plain: _Try | None) -> bool:
-        heard = None if plain is None else plain[0].text
-        return leaks(prompted[0].text, self.options.prompt, self.options.hotwords, heard)
+    def _repeats_prompt(self, prompted: _Try, plain: _Try) -> bool:
+        return leaks(prompted[0].text, self.options.prompt, self.options.hotwords, plain[0].text)
 
     def _best(self, tries: Sequence[_Try]) -> _Try:
         best = choose([attempt for attempt, _ in tries])
         decoded = next(decoded for attempt, decoded in tries if attempt is best)
-        if best.finished:
+        if best.finished and "loop" not in failures(best):
             return best, decoded
         kept = without_tail_loop(best.tokens)
         if len(kept) == len(best.tokens):
             return best, decoded
         text = self.engine.decode_text(kept)
         return replace(best, text=text, tokens=tuple(kept)), Decoded(tuple(kept), decoded.logprobs[: len(kept)], False)
+
+
+def _leads_astray(prompted: Attempt, plain: Attempt) -> bool:
+    """Whether the prompt cost words, or added some: it is there to say how words are spelled, not which or whether."""
+    if confirmed_silence(plain) or failures(plain):
+        return False
+    return confirmed_silence(prompted) or loses(prompted.text, plain.text) or loses(plain.text, prompted.text)
 
 
 def _in_file_time(window: Window, words: Iterable[Word]) -> Iterator[Word]:

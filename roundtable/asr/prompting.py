@@ -16,6 +16,8 @@ _HOTWORD_SHARE = 0.9
 _PROMPT_WORDS, _HOTWORDS = 4, 3
 """As many words of the prompt, or as many hotwords, one after the other: chance does not write that. All of a shorter list."""
 
+_MISSING_WORDS = 2
+
 _CHARACTERS_PER_WORD = 2
 """Where no spaces are written, each character is taken for a word, and this many count as one."""
 
@@ -52,6 +54,20 @@ def leaks(text: str, prompt: str | None, hotwords: Sequence[str], heard: str | N
         return bool(repeated)
     heard_words = _words(heard)
     return any(not _was_said(words, stretch, heard_words) for stretch in repeated)
+
+
+def loses(text: str, heard: str) -> bool:
+    """Whether two words or more in a row that were `heard` without the prompt are missing from `text`, written with it.
+
+    What stands in their place counts: a name that the prompt put right is not missing.
+    """
+    words, heard_words = _words(text), _words(heard)
+    changes = SequenceMatcher(None, heard_words, words, autojunk=False).get_opcodes()
+    return any(
+        _weight(heard_words[start:end]) - _weight(words[written_start:written_end]) >= _MISSING_WORDS
+        for tag, start, end, written_start, written_end in changes
+        if tag != "equal"
+    )
 
 
 # ---- The prompt as tokens
