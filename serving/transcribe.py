@@ -100,7 +100,7 @@ def _tell(reply: dict[str, Any], file: Path, turnless: bool) -> None:
     for warning in reply["warnings"]:
         print(f"{shown(file)}: {warning['stage']}: {warning['message']}", file=sys.stderr)
     if reply["summarize"] == [{"summary_text": NO_SPEECH}] or not reply["text"].strip():
-        nothing = "no turns to write: DIARIZATION_MODEL is not set" if turnless else "no speech was found"
+        nothing = "no turns to write: diarization is off" if turnless else "no speech was found"
         print(f"{shown(file)}: {nothing}", file=sys.stderr)
 
 

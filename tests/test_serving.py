@@ -186,6 +186,16 @@ def test_an_out_folder_that_is_a_file_is_exit_code_2(recordings: Path, capsys: p
     assert capsys.readouterr().err.startswith("error: notes.txt: ")
 
 
+def test_rttm_without_diarization_says_so_and_not_that_nobody_spoke(
+    recordings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["transcribe", "a.wav", "--format", "rttm", "--no-diarize"]) == 0
+    heard = capsys.readouterr()
+    assert heard.out == ""
+    assert "a.wav: no turns to write: diarization is off\n" in heard.err
+    assert "no speech" not in heard.err
+
+
 def test_engines_that_do_not_load_are_exit_code_3(
     recordings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-SAMPLE_RATE_HZ = 16000
+from roundtable.audio import SAMPLE_RATE_HZ
+
 HOP = 160
 """Samples from one frame to the next: 10 ms."""
 
