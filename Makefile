@@ -7,15 +7,26 @@ export PIP_NO_INPUT := 1
 # As it was typed: a file's name may hold a dollar or a quote.
 override AUDIO := $(value AUDIO)
 export AUDIO
+MODELS ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format evaluate bench-merge bench-asr test-hosts samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization test-hosts samples coverage clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.local ## The whole job on a sample, or on your own file: make demo AUDIO=path
+demo: demo-$(MODELS) ## The whole job on a sample, or on your own file: make demo AUDIO=path; MODELS=tiny: with Whisper and pyannote
+
+demo-embedded: $(VENV)/.local
 	@$(PY) -m serving demo $${AUDIO:+"$$AUDIO"}
+
+demo-%:
+	@echo "MODELS is embedded, the default, or tiny" >&2; exit 2
+
+# The tiny models know a small language of their own, so that the sample is one of theirs.
+demo-tiny: $(VENV)/.pyannote
+	@ASR_MODEL=tests/models/whisper-tiny DIARIZATION_MODEL=tests/models/pyannote-tiny SUMMARIZE_MODEL=embedded \
+	  $(PY) -m serving demo "$${AUDIO:-tests/models/held_out/three_people_noisy.flac}"
 
 test: $(VENV)/.dev ## The whole suite
 	$(PY) -m pytest
@@ -37,6 +48,9 @@ bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the pee
 
 bench-asr: $(VENV)/.dev ## Whisper: accuracy, speed and memory beside the peers (needs flite and espeak-ng)
 	$(PY) -m benchmarks.asr --json benchmarks/results/asr.json --readme
+
+bench-diarization: $(VENV)/.dev ## pyannote: stock beside ours, the same pipeline, the same turns
+	$(PY) -m benchmarks.diarization --json benchmarks/results/diarization.json --readme
 
 test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper too (Python 3.11 and 3.12, libmagic1)
 	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
@@ -62,7 +76,12 @@ $(VENV)/.local: $(VENV)/.made requirements.txt requirements-local.txt requiremen
 	@$(PIP) install -q --no-deps -r requirements-weights.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.local requirements-dev.txt
+$(VENV)/.pyannote: $(VENV)/.local requirements-pyannote.txt
+	@echo "Installing pyannote.audio: a minute or two."
+	@$(PIP) install -q -r requirements-pyannote.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt
 	@echo "Installing what tests and lint need: a minute or two."
 	@$(PIP) install -q -r requirements-dev.txt -c constraints.txt
 	@touch $@

@@ -6,9 +6,11 @@ variable is an error with a sentence, not a stack of import failures.
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -22,11 +24,23 @@ MAX_SPEAKERS = 64
 """More voices than any diarizer tells apart in one recording; a larger number is a typing error."""
 
 HOTWORDS_LIMIT = 200
+MOST_REFERENCES = 10
+"""Voices that a request may bring along."""
+
+REFERENCE_BYTES = 4 * 1024 * 1024
+"""Largest reference, as a file: 10 seconds at 48 kHz, stereo, 32 bits a sample, are 3.84 MB."""
+
 _MOST_REASONS = 20
 """A request with a hundred thousand wrong fields gets a short answer."""
 
 _SETTING_REASONS = {"missing": "is not set; name a model, or 'embedded'"}
-_PARAMETER_REASONS = {"extra_forbidden": "unknown parameter"}
+_PARAMETER_REASONS = {
+    "extra_forbidden": "unknown parameter",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object with 'name' and 'audio'",
+}
+_RESERVED_NAME = re.compile(r"speaker[\s_]*\d+|unknown", re.IGNORECASE)  # what replies call those whose name is not known
+_JOINERS = re.compile("[\u200c\u200d]")  # Persian and Indic names are written with them; nobody sees them
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
@@ -58,6 +72,9 @@ class ModelSettings(BaseSettings):
     diarization_model: str | None = None
     """Unset: nobody is told apart, and `speakers` is []."""
 
+    diarization_revision: str | None = None
+    """Branch, tag or commit of DIARIZATION_MODEL. Unset: the newest. Pin a commit in production."""
+
     summarize_model: str | None = None
     """Unset: `summarize` is []."""
 
@@ -78,6 +95,28 @@ class ModelSettings(BaseSettings):
         except ValidationError as error:
             message = _explain(error, "settings", str.upper, _SETTING_REASONS)
         raise InvalidSettings(message)  # out here: the cause would show the values
+
+
+class KnownSpeaker(BaseModel):
+    """One of `speaker_references`. Its `repr` shows nothing: who speaks, and how they sound, is for nobody's log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field(min_length=1, max_length=64, repr=False)
+    """What the reply calls this speaker: printable characters, not of the form SPEAKER_00."""
+
+    audio: str = Field(min_length=1, max_length=2 * REFERENCE_BYTES, repr=False)
+    """2 to 10 seconds of this voice alone, in any format, as base64 or a data: URI, at most 4 MiB as a file."""
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        seen = _JOINERS.sub("", value)
+        if not seen or not seen.isprintable():
+            raise ValueError("must be printable characters")
+        if _RESERVED_NAME.fullmatch(seen):
+            raise ValueError("must not be what an unknown speaker is called, such as SPEAKER_00")
+        return value
 
 
 class InferenceConfig(BaseModel):
@@ -106,6 +145,13 @@ class InferenceConfig(BaseModel):
 
     min_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
     max_speakers: int | None = Field(default=None, ge=1, le=MAX_SPEAKERS)
+
+    speaker_references: Annotated[tuple[KnownSpeaker, ...], Field(max_length=MOST_REFERENCES)] = Field(default=(), repr=False)
+    """Voices that are known, each with its name: whoever sounds like one of them carries that name in place of SPEAKER_nn.
+    As a list, or as its JSON text; at most 10, no name twice, whatever its case."""
+
+    speaker_embeddings: bool = False
+    """Adds `speaker_embeddings` to the reply: each speaker's voice as numbers, null where there is too little of it."""
 
     word_timestamps: bool = True
     """Off: `words` is [] in the reply. Who said what is then still worked out word by word."""
@@ -191,6 +237,25 @@ class InferenceConfig(BaseModel):
             value = str(value).split(",")
         return tuple(word.strip() for word in value if word.strip()) if _is_strings(value) else value
 
+    @field_validator("speaker_references", mode="before")
+    @classmethod
+    def _parse_references(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError("must be a list, or the JSON text of one") from None
+
+    @field_validator("speaker_references", mode="after")
+    @classmethod
+    def _each_name_once(cls, value: tuple[KnownSpeaker, ...]) -> tuple[KnownSpeaker, ...]:
+        names = [_likeness(speaker.name) for speaker in value]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise ValueError(f"[{place}].name is the name of [{names.index(name)}] as well")
+        return value
+
     @field_validator("request_id", mode="after")
     @classmethod
     def _plain_request_id(cls, value: str) -> str:
@@ -217,6 +282,11 @@ def request_id_of(data: Any) -> str:
     return named if _REQUEST_ID.fullmatch(named) else uuid.uuid4().hex
 
 
+def _likeness(name: str) -> str:
+    """The same for two names that a reader, or RTTM, which writes a space as `_`, would take for one."""
+    return re.sub(r"[\s_]+", "_", unicodedata.normalize("NFKC", _JOINERS.sub("", name))).casefold()
+
+
 def _is_strings(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
 
@@ -229,11 +299,19 @@ def _explain(error: ValidationError, whole: str, name_of: Callable[[str], str], 
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     sentences = []
     for problem in problems[:_MOST_REASONS]:
-        name = name_of(str(problem["loc"][0])) if problem["loc"] else whole
+        name = _place(problem["loc"], name_of) if problem["loc"] else whole
         sentences.append(f"{name}: {reasons.get(problem['type']) or problem['msg'].removeprefix('Value error, ')}")
     if len(problems) > _MOST_REASONS:
         sentences.append(f"and {len(problems) - _MOST_REASONS} more")
     return "; ".join(sentences)
+
+
+def _place(loc: Sequence[int | str], name_of: Callable[[str], str]) -> str:
+    """`speaker_references[2].audio`. A field that is not ours is named at the top only: further down it may be content."""
+    place = name_of(str(loc[0]))
+    for step in loc[1:]:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}" if step in KnownSpeaker.model_fields else ""
+    return place
 
 
 def _printable(name: str) -> str:

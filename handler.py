@@ -29,14 +29,23 @@ from collections.abc import Callable, Mapping  # the lines above must come first
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from config import InferenceConfig, ModelSettings, request_id_of
+from config import REFERENCE_BYTES, InferenceConfig, ModelSettings, request_id_of
 from diarization_utils import clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
 from roundtable.asr import AsrModel, TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
-from roundtable.diarization import DiarizeOptions
+from roundtable.diarization import DiarizationModel, DiarizeOptions, SpeakerReference
 from roundtable.engines import Engines
-from roundtable.errors import EngineError, EngineFailed, InvalidParameters, MissingInputs, OutOfMemory, RoundtableError
+from roundtable.errors import (
+    AudioTooLong,
+    EngineError,
+    EngineFailed,
+    InvalidParameters,
+    MissingInputs,
+    OutOfMemory,
+    RequestError,
+    RoundtableError,
+)
 from roundtable.formats import render
 from roundtable.run import Run, contained
 from roundtable.summarization import SummarizeOptions
@@ -45,6 +54,8 @@ from roundtable.transcript import Conversation, Diarization, SpeakerStats, Speak
 _Answer = TypeVar("_Answer")
 _Finish = Callable[[Conversation, InferenceConfig], _Answer]
 _NO_SPEAKERS = "The speakers could not be told apart; the transcript is complete."
+_REFERENCE_S = (2.0, 10.0)
+_PADDING_S = 0.075  # what MP3 and AAC add to a recording's end
 
 
 class EndpointHandler:
@@ -67,7 +78,10 @@ class EndpointHandler:
             assistant=settings.asr_assistant_model and self._here(settings.asr_assistant_model),
             assistant_revision=settings.asr_assistant_revision,
         )
-        return Engines.load(asr, settings.diarization_model, settings.summarize_model)
+        diarization = settings.diarization_model and DiarizationModel(
+            self._here(settings.diarization_model), settings.diarization_revision, token
+        )
+        return Engines.load(asr, diarization or None, settings.summarize_model)
 
     def _here(self, model: str) -> str:
         """`.` is this repository, wherever the host has put it."""
@@ -111,6 +125,7 @@ class EndpointHandler:
 
     def _converse(self, inputs: bytes | str, config: InferenceConfig, control: Control, run: Run) -> Conversation:
         with run.timed("decode"):
+            references = _decode_references(config)
             audio = self._decode(inputs)
         run.audio_s = audio.duration_s
         if audio.holes:
@@ -118,7 +133,7 @@ class EndpointHandler:
             run.warnings.append(Warning_("decode", "damaged_audio", message))
         control.check()
 
-        transcript, diarization = self._listen(audio, config, control, run)
+        transcript, diarization = self._listen(audio, references, config, control, run)
 
         turns: tuple[SpeakerTurn, ...] = ()
         stats: tuple[SpeakerStats, ...] = ()
@@ -157,17 +172,21 @@ class EndpointHandler:
         return decode_audio(data, max_bytes=max_bytes, max_seconds=self.settings.max_audio_seconds)
 
     def _listen(
-        self, audio: Audio, config: InferenceConfig, control: Control, run: Run
+        self, audio: Audio, references: tuple[SpeakerReference, ...], config: InferenceConfig, control: Control, run: Run
     ) -> tuple[Transcript, Diarization | None]:
         """Transcribe and diarize at the same time. Without a transcript there is nothing to say; without turns there is."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="diarize")
         try:
             diarizing: Future[Diarization] | None = None
             if self.engines.diarizer is not None and config.diarize:
-                options = DiarizeOptions(config.num_speakers, config.min_speakers, config.max_speakers)
+                options = DiarizeOptions(
+                    config.num_speakers, config.min_speakers, config.max_speakers, references, config.speaker_embeddings
+                )
                 diarize = run.timed("diarize")(contained(self.engines.diarizer.diarize))
                 with run.degrades("diarize", _NO_SPEAKERS):
                     diarizing = pool.submit(diarize, audio, options, control)
+            else:
+                run.warnings += _in_vain(config)
             try:
                 with run.timed("asr"):
                     transcript = self.engines.transcriber.transcribe(audio, _transcribe_options(config), control)
@@ -226,6 +245,35 @@ def _parse(data: Any) -> tuple[bytes | str, InferenceConfig]:
     return inputs, config
 
 
+def _decode_references(config: InferenceConfig) -> tuple[SpeakerReference, ...]:
+    """The known voices, as sound. What is wrong with one is wrong with the parameters, whatever the recording is like."""
+    references = []
+    for place, speaker in enumerate(config.speaker_references):
+        field = f"speaker_references[{place}].audio"
+        shortest_s, longest_s = _REFERENCE_S
+        try:
+            data = decode_base64(speaker.audio, max_bytes=REFERENCE_BYTES)
+            audio = decode_audio(data, max_bytes=REFERENCE_BYTES, max_seconds=longest_s + _PADDING_S)
+        except AudioTooLong:
+            raise InvalidParameters(f"{field}: is longer than {longest_s:g} seconds.") from None
+        except RequestError as error:
+            raise InvalidParameters(f"{field}: {error.message}") from None
+        if audio.duration_s < shortest_s:
+            raise InvalidParameters(f"{field}: is shorter than {shortest_s:g} seconds.")
+        references.append(SpeakerReference(speaker.name, audio))
+    return tuple(references)
+
+
+def _in_vain(config: InferenceConfig) -> list[Warning_]:
+    """Where nobody is told apart: what was asked for all the same. Bounds on the number of speakers ask for nothing."""
+    asked = {"speaker_references": config.speaker_references, "speaker_embeddings": config.speaker_embeddings}
+    return [
+        Warning_("diarize", "diarization_off", f"{name} had no effect: nobody is told apart.")
+        for name, value in asked.items()
+        if value
+    ]
+
+
 def _finish(finish: _Finish[_Answer], conversation: Conversation, config: InferenceConfig, run: Run) -> _Answer:
     """Finish with all there is; if an engine's turns or summary cannot be written down, with the transcript alone."""
     run.stage = "format"
@@ -250,6 +298,7 @@ def _render(conversation: Conversation, config: InferenceConfig) -> dict[str, An
         config.response_format,
         word_timestamps=config.word_timestamps,
         structured_summary=config.summary_format == "structured",
+        speaker_embeddings=config.speaker_embeddings,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from roundtable.asr import AsrModel, TranscribeOptions, Transcriber, load_transcriber
 from roundtable.audio import decode_audio
 from roundtable.control import Control
-from roundtable.diarization import DiarizeOptions, Diarizer, load_diarizer
+from roundtable.diarization import DiarizationModel, DiarizeOptions, Diarizer, load_diarizer
 from roundtable.errors import EngineFailed, RoundtableError
 from roundtable.summarization import SummarizeOptions, Summarizer, load_summarizer
 from roundtable.transcript import SpeakerTurn, Stage
@@ -32,7 +32,10 @@ class Engines:
 
     @classmethod
     def load(
-        cls, asr_model: AsrModel | str, diarization_model: str | None = None, summarize_model: str | None = None
+        cls,
+        asr_model: AsrModel | str,
+        diarization_model: DiarizationModel | str | None = None,
+        summarize_model: str | None = None,
     ) -> Engines:
         """Load what is named, then `warm_up`. Raises `EngineError`: a process that gets past this can serve."""
         engines = cls(

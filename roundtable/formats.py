@@ -28,13 +28,23 @@ UNKNOWN = subtitles.UNKNOWN
 
 
 def render(
-    conversation: Conversation, response_format: str, *, word_timestamps: bool = True, structured_summary: bool = False
+    conversation: Conversation,
+    response_format: str,
+    *,
+    word_timestamps: bool = True,
+    structured_summary: bool = False,
+    speaker_embeddings: bool = False,
 ) -> Json:
     """The reply in one of the formats above. `word_timestamps` False empties `words`; a text format has none anyway.
 
-    `structured_summary` adds `summary` to the json format: null when there is no summary. Raises ValueError for a format
-    that does not exist.
+    `structured_summary` adds `summary` to the json format: null when there is no summary. `speaker_embeddings` adds the voices
+    by speaker to every format: none where nobody was told apart. Raises ValueError for a format that does not exist.
     """
+    reply = _reply(conversation, response_format, word_timestamps, structured_summary)
+    return {**reply, "speaker_embeddings": _voices(conversation)} if speaker_embeddings else reply
+
+
+def _reply(conversation: Conversation, response_format: str, word_timestamps: bool, structured_summary: bool) -> Json:
     if response_format == "json":
         return _json(conversation, word_timestamps, structured_summary)
     if response_format == "verbose_json":
@@ -144,6 +154,20 @@ def _language(conversation: Conversation) -> Json | None:
     if language is None:
         return None
     return {"code": plain_text(language.code), "probability": probability(language.probability)}
+
+
+def _voices(conversation: Conversation) -> Json:
+    diarization = conversation.diarization
+    if diarization is None:
+        return {}
+    return {plain_text(speaker): _voice(diarization.embeddings.get(speaker)) for speaker in diarization.speakers}
+
+
+def _voice(embedding: Sequence[float] | None) -> list[float] | None:
+    """To six digits: the angle between two voices keeps more than anybody can use. Null unless every number is one."""
+    if embedding is None or not all(map(math.isfinite, embedding)):
+        return None
+    return [float(f"{value:.6g}") for value in embedding]
 
 
 def _about(conversation: Conversation) -> Json:

@@ -22,12 +22,24 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 class ModelSource:
     """Where one model comes from. `setting` is the variable that names it, such as ASR_MODEL: errors speak of that alone.
 
+    A repository that a model itself names, as pyannote's pipelines do, is public: there `setting` holds its id, in words, and
+    `revision_setting` says what names its revision.
+
     Raises `EngineUnavailable` when `model` can be neither a folder nor a Hub id.
     """
 
-    def __init__(self, model: str, *, setting: str, revision: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        setting: str,
+        revision: str | None = None,
+        token: str | None = None,
+        revision_setting: str | None = None,
+        example: str = "openai/whisper-large-v3-turbo",
+    ) -> None:
         self.setting = setting
-        self.revision_setting = setting.removesuffix("_MODEL") + "_REVISION"
+        self.revision_setting = revision_setting or setting.removesuffix("_MODEL") + "_REVISION"
         self._model = model
         self._revision = revision
         self._token = token
@@ -39,9 +51,12 @@ class ModelSource:
                 )
             self._folder = Path(model)
         elif not _may_be_hub_id(model):
-            raise EngineUnavailable(
-                f"{setting} is neither a folder that exists here nor a Hub id such as openai/whisper-large-v3-turbo."
-            )
+            raise EngineUnavailable(f"{setting} is neither a folder that exists here nor a Hub id such as {example}.")
+
+    @property
+    def is_folder(self) -> bool:
+        """Of this machine; else it is on the Hub."""
+        return self._folder is not None
 
     @property
     def name(self) -> str:
@@ -90,6 +105,11 @@ class ModelSource:
         status = getattr(getattr(error, "response", None), "status_code", None)
         number = getattr(error, "errno", None)
         if isinstance(error, errors.GatedRepoError):
+            if status == 401:
+                return EngineUnavailable(
+                    f"{setting} is gated, and HF_TOKEN is unset or not known to the Hub: accept its conditions there, and set "
+                    "HF_TOKEN to a read token of that account."
+                )
             return EngineUnavailable(
                 f"{setting} is gated: accept its conditions on the Hub, and set HF_TOKEN to a read token of that account."
             )
@@ -105,7 +125,10 @@ class ModelSource:
         if status == 401:
             return EngineUnavailable(f"The Hub refused HF_TOKEN while loading {setting}: the token is wrong or has expired.")
         if status == 403:
-            return EngineUnavailable(f"The Hub refused access to {setting}: HF_TOKEN must be a token that may read it.")
+            return EngineUnavailable(
+                f"The Hub refused access to {setting}: HF_TOKEN must be a token that may read it; a fine-grained one needs the "
+                "permission to read public gated repositories."
+            )
         if status is not None:
             return EngineUnavailable(f"The Hub answered {status} instead of the files of {setting}; try again later.")
         if number in _NO_ROOM:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-_LOGGERS = ("transformers", "huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "filelock")
+_LOGGERS = (
+    *("transformers", "huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "filelock"),
+    *("lightning.pytorch", "lightning.fabric", "matplotlib"),  # pyannote's: old checkpoints, font caches, and where they are
+)
 _lock = threading.Lock()
 _inside = 0
 _as_it_was = ExitStack()

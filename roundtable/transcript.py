@@ -100,12 +100,16 @@ class Diarization:
 
     `turns` are exclusive: sorted, and at most one speaker at any instant. `overlaps` is the speech of *further* speakers that
     the exclusive turns leave out; turns and overlaps together are the complete diarization. Labels are `SPEAKER_00`,
-    `SPEAKER_01`, … by first appearance.
+    `SPEAKER_01`, … by first appearance; a speaker whose voice the caller knows carries that name instead.
+
+    `embeddings`, only where they were asked for: each speaker's voice as numbers, of one length within a recording, all finite;
+    None for a speaker with too little speech to tell.
     """
 
     turns: tuple[Turn, ...] = ()
     overlaps: tuple[Turn, ...] = ()
     warnings: tuple[Warning_, ...] = ()
+    embeddings: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
 
     @property
     def speakers(self) -> tuple[str, ...]:

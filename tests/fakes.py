@@ -77,7 +77,8 @@ class FakeTranscriber:
 
 
 class FakeDiarizer:
-    """Hears two people: SPEAKER_00 in the first second, SPEAKER_01 from then to the end. `before` as above."""
+    """Hears two people: SPEAKER_00 in the first second, SPEAKER_01 from then to the end, who is the first reference if there
+    is one. Knows SPEAKER_00's voice only. `before` as above."""
 
     name = "fake/diarization@1"
 
@@ -88,7 +89,9 @@ class FakeDiarizer:
     def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization:
         self.options = options
         self.before(control)
-        return Diarization((Turn(0.0, 1.0, "SPEAKER_00"), Turn(1.0, audio.duration_s, "SPEAKER_01")))
+        second = options.references[0].name if options.references else "SPEAKER_01"
+        turns = (Turn(0.0, 1.0, "SPEAKER_00"), Turn(1.0, audio.duration_s, second))
+        return Diarization(turns, embeddings={"SPEAKER_00": (0.6, 0.8), second: None} if options.embeddings else {})
 
 
 class FakeSummarizer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
@@ -23,16 +24,27 @@ REFUSALS = {
     "disabled": (403, {"X-Error-Message": "Access to this resource is disabled."}),
     "busy": (503, {}),
 }
-"""By the repository's name. `gated` refuses its files alone, as the Hub does. No repository has a revision but main."""
+"""By the name of a repository of `someone`. `gated` refuses its files alone, as the Hub does. No repository has a revision but
+main."""
 
 
 class HubServer:
-    """`with HubServer(files) as hub`: every repository of `someone` holds `files`. `fetched`: the names of all downloads."""
+    """`with HubServer(files) as hub`: every repository holds `files`, or what `repositories` says that it holds.
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    `gated`: the tokens that may read a repository's files. `fetched`: the names of all downloads. `asked`: the repositories
+    that anything was asked of, each once, in order.
+    """
+
+    def __init__(
+        self,
+        files: dict[str, bytes],
+        repositories: Mapping[str, dict[str, bytes]] | None = None,
+        gated: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
         self.fetched: list[str] = []
+        self.asked: list[str] = []
         self.tokens: set[str | None] = set()
-        hub = self
+        hub, default = self, files
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -41,23 +53,29 @@ class HubServer:
                 self.do_GET()
 
             def do_GET(self) -> None:
-                hub.tokens.add(self.headers.get("Authorization"))
+                token = self.headers.get("Authorization")
+                hub.tokens.add(token)
                 path = self.path.partition("?")[0]
-                repository = re.search(r"/someone/([\w-]+)", path)
-                name = repository[1] if repository else ""
+                found = re.search(r"/([\w.-]+/[\w.-]+)/(?:revision|tree|resolve)/", path)
+                repository = found[1] if found else ""
+                if repository not in hub.asked:
+                    hub.asked.append(repository)
+                admitted = (gated or {}).get(repository)
+                name = repository.removeprefix("someone/")
+                files = (repositories or {}).get(repository, default)
                 if name in REFUSALS:
                     self.answer(*REFUSALS[name])
                 elif listing := re.search(r"/(revision|tree)/([^/]+)$", path):
-                    self.list(listing[1], listing[2])
+                    self.list(files, listing[1], listing[2])
                 elif (file := re.search(r"/resolve/[^/]+/(.+)$", path)) and file[1] in files:
-                    if name == "gated":
-                        self.answer(403, {"X-Error-Code": "GatedRepo"})
+                    if name == "gated" or (admitted is not None and (token or "").removeprefix("Bearer ") not in admitted):
+                        self.answer(401 if token is None else 403, {"X-Error-Code": "GatedRepo"})
                     else:
                         self.send(file[1], files[file[1]])
                 else:
                     self.answer(404, {"X-Error-Code": "EntryNotFound"})
 
-            def list(self, what: str, revision: str) -> None:
+            def list(self, files: dict[str, bytes], what: str, revision: str) -> None:
                 if revision not in {"main", COMMIT}:
                     self.answer(404, {"X-Error-Code": "RevisionNotFound"})
                 elif what == "tree":

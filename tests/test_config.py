@@ -1,10 +1,12 @@
+import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import MAX_SPEAKERS, InferenceConfig, ModelSettings, request_id_of
+from config import MAX_SPEAKERS, MOST_REFERENCES, REFERENCE_BYTES, InferenceConfig, ModelSettings, request_id_of
 from roundtable.errors import InvalidParameters, InvalidSettings
 
 
@@ -42,6 +44,10 @@ def test_null_means_the_default() -> None:
     assert InferenceConfig.parse({"batch_size": None, "task": None}) == InferenceConfig.parse({})
 
 
+def known(name: Any = "Anna", audio: Any = "UklGRg==") -> dict[str, Any]:
+    return {"name": name, "audio": audio}
+
+
 LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("batch_size", [1, 256], [0, 257, -1, "many", 1.5]),
     ("chunk_length_s", [1, 30], [0, 31]),
@@ -59,6 +65,40 @@ LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("response_format", ["json", "srt", "rttm"], ["docx"]),
     ("prompt", ["a" * 2000], ["a" * 2001]),
     ("hotwords", [["a" * 100] * 200, "Anna, Ben", [], 7, [1]], [["a"] * 201, ["a" * 101], [[]], {}, True]),
+    (
+        "speaker_references",
+        [
+            *([], "[]", [known(f"{n}") for n in range(MOST_REFERENCES)], [known("a" * 64)], [known("a")]),
+            *([known("Zoë O'Neil-Łuk (2)")], [known("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627")], [known("Speaker")]),
+            *([known("7 of 9")], [known(audio="a" * 2 * REFERENCE_BYTES)], json.dumps([known("Anna"), known("Ben")])),
+        ],
+        [
+            *([known(f"{n}") for n in range(MOST_REFERENCES + 1)], [known("a" * 65)], [known("")], [known(" \n")]),
+            *([known("a\nb")], [known("a\tb")], [known("a\x00")], [known("\u202eannA")], [known("\u200c")], [known("\ud800")]),
+            *(
+                [known("SPEAKER_00")],
+                [known(" speaker_7 ")],
+                [known("Speaker 12")],
+                [known("UNKNOWN")],
+                [known(7)],
+                [known(None)],
+            ),
+            *(
+                [known(audio="")],
+                [known(audio=" ")],
+                [known(audio=b"RIFF\xff")],
+                [known(audio="a" * (2 * REFERENCE_BYTES + 1))],
+            ),
+            *(
+                [known("Anna"), known("Ben"), known("ANNA")],
+                [known("Anna Lee"), known("anna_lee ")],
+                [known("ﬁn"), known("fin")],
+            ),
+            *([{"name": "Anna"}], [{"audio": "UklGRg=="}], [{**known(), "voice": 1}], [[]], ["Anna"], [None]),
+            *({"Anna": "UklGRg=="}, "Anna", '"Anna"', "null", "[{", "[" * 100_000, 7, True, 0.5),
+        ],
+    ),
+    ("speaker_embeddings", [True, "true", 0], [2, "maybe", []]),
     ("request_id", ["", "a", "A.b_c:d-9", "x" * 128], ["x" * 129, "a b", "ä", "a\nb"]),
 ]
 
@@ -72,7 +112,7 @@ def test_values_at_the_limit_are_taken(field: str, value: object) -> None:
 def test_values_past_the_limit_are_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(InvalidParameters) as caught:
         InferenceConfig.parse({field: value})
-    assert caught.value.message.startswith(f"{field}: ")
+    assert re.match(rf"{field}(\[\d\])?(\.(name|audio))?: ", caught.value.message)
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
@@ -100,6 +140,37 @@ def test_language_and_hotwords_are_normalised() -> None:
     assert InferenceConfig.parse({"language": "auto"}).language is None
     assert InferenceConfig.parse({"language": "EN"}).language == "en"
     assert InferenceConfig.parse({"hotwords": " Anna , Ben,, "}).hotwords == ("Anna", "Ben")
+
+
+def test_known_speakers_are_trimmed_and_kept_in_order() -> None:
+    wanted = [("Zoë Lee", "UklGRg=="), ("Ben", "data:audio/wav;base64,UklGRg==")]
+    given_ = [known(" Zoë Lee\n", " UklGRg== "), known(*wanted[1])]
+    for spelled in (given_, json.dumps(given_)):  # a query string has nothing but text
+        config = InferenceConfig.parse({"speaker_references": spelled})
+        assert [(speaker.name, speaker.audio) for speaker in config.speaker_references] == wanted
+
+
+@pytest.mark.parametrize(
+    ("references", "reason"),
+    [
+        ([known("Anna"), known("Ben"), known(" anna")], "speaker_references: [2].name is the name of [0] as well"),
+        ([known(), {"name": "Ben"}], "speaker_references[1].audio: Field required"),
+        ([known("SPEAKER_3")], "speaker_references[0].name: must not be what an unknown speaker is called, such as SPEAKER_00"),
+        ([{"Ben": "UklG"}, 3], "speaker_references[0].name: Field required; speaker_references[0].audio: Field required; "
+         "speaker_references[0]: unknown parameter; speaker_references[1]: must be an object with 'name' and 'audio'"),
+        ({"Ben": "UklG"}, "speaker_references: must be a list"),
+    ],
+)  # fmt: skip
+def test_a_wrong_reference_is_told_by_its_place(references: Any, reason: str) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        InferenceConfig.parse({"speaker_references": references})
+    assert caught.value.message == reason
+
+
+@pytest.mark.parametrize("form", [repr, str, lambda config: repr(config.speaker_references)])
+def test_whose_voice_is_known_is_not_shown(form: Any) -> None:
+    config = InferenceConfig.parse({"speaker_references": [known("Rumpelstiltskin", "c2VjcmV0")]})
+    assert not re.search("Rumpel|c2Vj", form(config))
 
 
 def refusal(parameters: dict[str, object]) -> InvalidParameters | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import io
+import logging
 import threading
+import wave
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,14 +21,18 @@ from hypothesis import strategies as st
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
+from config import ModelSettings
+from handler import EndpointHandler
 from roundtable import voice_activity
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
-from roundtable.diarization import DiarizeOptions, load_diarizer
-from roundtable.diarization.embedded import EmbeddedDiarizer, _turns, _without_flicker
+from roundtable.diarization import DiarizeOptions, SpeakerReference, load_diarizer
+from roundtable.diarization.embedded import EmbeddedDiarizer, _turns, _voices, _without_flicker
+from roundtable.engines import Engines
 from roundtable.errors import Cancelled, DeadlineExceeded, EngineUnavailable
 from roundtable.transcript import Diarization, Stage, Turn
 from roundtable.voice_activity import FRAME_S, Region
+from tests.fakes import FakeTranscriber
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SPEAKERS = {"meeting": 3, "call": 2, "telephone": 2}
@@ -299,3 +309,152 @@ def test_without_silero_it_is_not_constructed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "silero_vad" else found(name))
     with pytest.raises(EngineUnavailable, match="silero-vad"):
         EmbeddedDiarizer()
+
+
+# --- Known voices ------------------------------------------------------------------------------------------------------
+# Anna of the meeting and Laura of the call are one synthetic voice in two recordings.
+
+KNOWN = {
+    "Anna": ("meeting", 67.5, 71.3),  # what she says in the half that is not searched
+    "Laura": ("call", 30.0, 36.3),
+    "Martin": ("meeting", 71.7, 75.1),
+    "Peter": ("meeting", 49.9, 53.2),
+    "David": ("call", 46.8, 50.0),
+    "a stranger": ("telephone", 21.8, 27.8),
+    "Quentin": ("edge/silence", 0.0, 3.0),
+}
+
+
+@pytest.fixture(scope="module")
+def opening_untold(engine: EmbeddedDiarizer, opening: Audio) -> Diarization:
+    return engine.diarize(opening, DiarizeOptions(), Control())
+
+
+def known(*names: str) -> tuple[SpeakerReference, ...]:
+    cuts = (KNOWN[name] for name in names)
+    parts = (recording(file).samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)] for file, start, end in cuts)
+    return tuple(SpeakerReference(name, Audio(part.copy())) for name, part in zip(names, parts, strict=True))
+
+
+def whose(found: Diarization, file: str) -> dict[str, str]:
+    """Who of the reference speaks most while each speaker of the result does."""
+    truth = reference(file)
+    return {
+        speaker: truth.crop(
+            Timeline([Segment(turn.start, turn.end) for turn in found.turns if turn.speaker == speaker])
+        ).argmax()
+        for speaker in found.speakers
+    }
+
+
+@pytest.mark.parametrize("name", ["Anna", "Laura"], ids=["another-part", "another-recording"])
+def test_a_known_voice_is_named_and_strangers_are_numbered(
+    name: str, engine: EmbeddedDiarizer, opening: Audio, opening_untold: Diarization
+) -> None:
+    found = engine.diarize(opening, DiarizeOptions(references=known(name)), Control())
+    assert whose(found, "meeting") == {name: "Anna", "SPEAKER_00": "Martin", "SPEAKER_01": "Peter"}
+    assert [(turn.start, turn.end) for turn in found.turns] == [(turn.start, turn.end) for turn in opening_untold.turns]
+    assert (found.warnings, found.embeddings) == ((), {})
+
+
+def test_a_stranger_to_the_recording_names_nobody(
+    engine: EmbeddedDiarizer, opening: Audio, opening_untold: Diarization
+) -> None:
+    assert engine.diarize(opening, DiarizeOptions(references=known("a stranger", "David")), Control()) == opening_untold
+
+
+def test_everybody_may_be_known(engine: EmbeddedDiarizer, opening: Audio) -> None:
+    found = engine.diarize(opening, DiarizeOptions(references=known("Martin", "Peter", "Anna")), Control())
+    assert whose(found, "meeting") == {"Anna": "Anna", "Martin": "Martin", "Peter": "Peter"}
+
+
+def test_a_reference_without_speech_is_a_warning_and_spoils_nothing(engine: EmbeddedDiarizer, opening: Audio) -> None:
+    found = engine.diarize(opening, DiarizeOptions(references=known("Quentin", "Laura")), Control())
+    assert found.speakers == ("Laura", "SPEAKER_00", "SPEAKER_01")
+    assert [(warning.stage, warning.code) for warning in found.warnings] == [("diarize", "reference_unusable")]
+    assert found.warnings[0].message.startswith("Speaker reference 1 of 2 ")
+
+
+def test_voices_are_unit_vectors_that_tell_speakers_apart(engine: EmbeddedDiarizer, opening: Audio) -> None:
+    found = engine.diarize(opening, DiarizeOptions(references=known("Peter"), embeddings=True), Control())
+    assert list(found.embeddings) == ["SPEAKER_00", "SPEAKER_01", "Peter"]
+    voices = np.array(list(found.embeddings.values()))
+    assert voices.shape == (3, 256)
+    assert all(type(value) is float for voice in found.embeddings.values() for value in voice or ())
+    assert np.linalg.norm(voices, axis=1) == pytest.approx(np.ones(3), abs=1e-6)
+    assert (voices @ voices.T)[np.triu_indices(3, 1)].max() < 0.75
+
+
+def test_too_little_of_a_voice_is_none(engine: EmbeddedDiarizer) -> None:
+    found = engine.diarize(recording("edge/one_word"), DiarizeOptions(embeddings=True), Control())
+    assert found.embeddings == {"SPEAKER_00": None}
+
+
+@st.composite
+def spoken_windows(draw: st.DrawFn) -> tuple[list[Turn], list[float]]:
+    edges = sorted(draw(st.sets(st.integers(0, 80), min_size=2, max_size=14)))
+    spans = list(zip(edges[::2], edges[1::2], strict=False))
+    turns = [Turn(start * 0.25, end * 0.25, f"SPEAKER_{draw(st.integers(0, 2)):02d}") for start, end in spans]
+    return turns, [step * 0.2 + 0.01 for step in sorted(draw(st.sets(st.integers(0, 100))))]
+
+
+@settings(deadline=None)
+@given(spoken_windows())
+def test_a_voice_is_the_mean_of_the_windows_in_which_nobody_else_speaks(drawn: tuple[list[Turn], list[float]]) -> None:
+    """Five at least; where there are fewer, of all windows in the speaker's turns."""
+    turns, centres_s = drawn
+    windows = np.eye(max(1, len(centres_s)), dtype=np.float32)[: len(centres_s)]
+    voices = _voices(turns, np.array(centres_s, np.float64), windows)
+    assert list(voices) == list(dict.fromkeys(turn.speaker for turn in turns))
+    for speaker, voice in voices.items():
+        own = [n for n, at in enumerate(centres_s) if any(t.start < at < t.end and t.speaker == speaker for t in turns)]
+        others = [turn for turn in turns if turn.speaker != speaker]
+        alone = [n for n in own if all(centres_s[n] < t.start - 0.8 or centres_s[n] > t.end + 0.8 for t in others)]
+        expected = alone if len(alone) >= 5 else own if len(own) >= 5 else []
+        assert ([] if voice is None else np.flatnonzero(voice).tolist()) == expected
+
+
+def base64_wav(audio: Audio) -> str:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(SAMPLE_RATE_HZ)
+        writer.writeframes((audio.samples * 32767).astype("<i2").tobytes())
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def request(audio: Audio, references: Sequence[SpeakerReference], **parameters: Any) -> dict[str, Any]:
+    listed = [{"name": reference.name, "audio": base64_wav(reference.audio)} for reference in references]
+    return {"inputs": base64_wav(audio), "parameters": {"speaker_references": listed, **parameters}}
+
+
+def test_known_voices_from_the_request_to_the_reply(recordings: dict[str, Audio], caplog: pytest.LogCaptureFixture) -> None:
+    """The whole job, each stage by its embedded engine."""
+    caplog.set_level(logging.DEBUG)
+    handler = EndpointHandler(
+        settings=ModelSettings(asr_model="embedded", diarization_model="embedded", summarize_model="embedded")
+    )
+    start = Audio(recordings["call"].samples[: 16 * SAMPLE_RATE_HZ])
+    asked = request(start, known("Laura", "Quentin"), speaker_embeddings=True, summary_format="structured")
+    reply = handler(asked)
+    assert list(dict.fromkeys(turn["speaker"] for turn in reply["speakers"])) == ["Laura", "SPEAKER_00"]
+    assert {stats["speaker"] for stats in reply["speaker_stats"]} == {"Laura", "SPEAKER_00"}
+    assert {speaker: len(voice) for speaker, voice in reply["speaker_embeddings"].items()} == {"Laura": 256, "SPEAKER_00": 256}
+    assert set(reply["summary"]["per_speaker"]) == {"Laura", "SPEAKER_00"}
+    assert [warning["code"] for warning in reply["warnings"]] == ["reference_unusable"]
+    assert not any(word in f"{caplog.text} {reply['warnings']}" for word in ("Laura", "Quentin", "UklGR"))
+
+
+def test_the_order_of_the_references_does_not_change_the_reply(engine: EmbeddedDiarizer, opening: Audio) -> None:
+    handler = EndpointHandler(settings=ModelSettings(asr_model="fake"), engines=Engines(FakeTranscriber(), engine))
+
+    start = Audio(opening.samples[: 18 * SAMPLE_RATE_HZ])
+
+    def ask(*names: str) -> dict[str, Any]:
+        reply = handler(request(start, known(*names), request_id="same", speaker_embeddings=True))
+        return {key: value for key, value in reply.items() if key != "timings"}
+
+    reply = ask("Martin", "Anna")
+    assert sorted(reply["speaker_embeddings"]) == ["Anna", "Martin"]
+    assert ask("Anna", "Martin") == reply

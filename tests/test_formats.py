@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -262,6 +262,58 @@ def test_subtitles_come_from_the_same_turns() -> None:
     )
 
 
+NAME = "Zoë <O'Neil> & Sons -->"
+
+
+@pytest.fixture
+def by_name() -> Conversation:
+    words = (Word(" Hello.", 0.5, 1.0, None, NAME, 1.0),)
+    return Conversation(
+        Transcript((Segment(0.5, 1.0, " Hello.", words),)),
+        2.0,
+        Diarization((Turn(0.5, 1.0, NAME),), embeddings={NAME: (0.12345678, -1e-9)}),
+        (SpeakerTurn(0, NAME, 0.5, 1.0, " Hello.", words),),
+        (SpeakerStats(NAME, 0.5, 1, 1.0),),
+    )
+
+
+def test_a_name_with_spaces_and_marks_keeps_every_file_readable(by_name: Conversation) -> None:
+    assert text_of(by_name, "txt") == "Zoë <O'Neil> & Sons -->: Hello.\n"
+    assert text_of(by_name, "tsv") == "start\tend\ttext\tspeaker\n500\t1000\tHello.\tZoë <O'Neil> & Sons -->\n"
+    assert text_of(by_name, "rttm") == ("SPEAKER recording 1 0.500 0.500 <NA> <NA> Zoë_<O'Neil>_&_Sons_--> <NA> <NA>\n")
+    assert text_of(by_name, "srt") == "1\n00:00:00,500 --> 00:00:02,000\nZoë <O'Neil> & Sons →: Hello.\n\n"
+    assert text_of(by_name, "vtt") == (
+        "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\n<v Zoë &lt;O'Neil&gt; &amp; Sons --&gt;>Hello.\n\n"
+    )
+    speakers, segments = render(by_name, "json")["speakers"], render(by_name, "diarized_json")["segments"]
+    assert isinstance(speakers, list)
+    assert isinstance(segments, list)
+    assert (speakers[0]["speaker"], segments[0]["speaker"]) == (NAME, NAME)
+
+
+@pytest.mark.parametrize("response_format", FORMATS)
+def test_voices_are_there_in_every_format_when_asked_for(response_format: str, by_name: Conversation) -> None:
+    plain = render(by_name, response_format)
+    assert "speaker_embeddings" not in plain
+    assert render(by_name, response_format, speaker_embeddings=True) == {
+        **plain,
+        "speaker_embeddings": {NAME: [0.123457, -1e-9]},
+    }
+
+
+def test_a_voice_that_is_not_known_or_no_number_is_null() -> None:
+    turns = tuple(Turn(float(place), place + 1.0, f"SPEAKER_{place:02d}") for place in range(4))
+    voices: Any = {"SPEAKER_00": (0.5, math.nan), "SPEAKER_01": None, "SPEAKER_02": (np.float32(0.5), 1)}
+    conversation = Conversation(Transcript(), 4.0, Diarization(turns, embeddings=voices))
+    assert render(conversation, "json", speaker_embeddings=True)["speaker_embeddings"] == {
+        "SPEAKER_00": None,
+        "SPEAKER_01": None,
+        "SPEAKER_02": [0.5, 1.0],
+        "SPEAKER_03": None,
+    }
+    assert render(SILENCE, "json", speaker_embeddings=True)["speaker_embeddings"] == {}
+
+
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ValueError, match="no such response format"):
         render(MEETING, "docx")
@@ -318,6 +370,7 @@ segment = st.builds(Segment, number, number, text, words, perhaps, perhaps, perh
 language = st.none() | st.builds(Language, text, perhaps)
 transcript = st.builds(Transcript, st.lists(segment, max_size=3).map(tuple), language, warnings)
 turns = st.lists(st.builds(Turn, number, number, text), max_size=3).map(tuple)
+voices = st.dictionaries(text, st.none() | st.lists(number, max_size=3).map(tuple), max_size=2)
 evidence = st.lists(st.integers(0, 9), max_size=3).map(tuple)
 points = st.lists(st.builds(Point, text, evidence), max_size=2).map(tuple)
 summary = st.builds(
@@ -335,7 +388,7 @@ conversations = st.builds(
     Conversation,
     transcript=transcript,
     duration_s=number,
-    diarization=st.none() | st.builds(Diarization, turns, turns, warnings),
+    diarization=st.none() | st.builds(Diarization, turns, turns, warnings, voices),
     turns=st.lists(
         st.builds(SpeakerTurn, st.integers(0, 9), label, number, number, text, words, st.booleans()), max_size=3
     ).map(tuple),
@@ -357,11 +410,17 @@ def plain_types_only(value: object) -> bool:
 
 
 @settings(max_examples=120, deadline=None)
-@given(conversations, st.sampled_from(FORMATS), st.booleans(), st.booleans())
+@given(conversations, st.sampled_from(FORMATS), st.booleans(), st.booleans(), st.booleans())
 def test_every_reply_is_plain_json_whatever_the_engines_produced(
-    conversation: Conversation, response_format: str, word_timestamps: bool, structured: bool
+    conversation: Conversation, response_format: str, word_timestamps: bool, structured: bool, voices: bool
 ) -> None:
-    reply = render(conversation, response_format, word_timestamps=word_timestamps, structured_summary=structured)
+    reply = render(
+        conversation,
+        response_format,
+        word_timestamps=word_timestamps,
+        structured_summary=structured,
+        speaker_embeddings=voices,
+    )
     assert plain_types_only(reply)
     body = json.dumps(reply, allow_nan=False, ensure_ascii=False).encode("utf-8")
     assert json.loads(body) == reply

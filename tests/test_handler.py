@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import logging
 import threading
@@ -6,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import av
 import pytest
 
 from config import ModelSettings
@@ -13,6 +15,7 @@ from handler import EndpointHandler
 from roundtable import errors
 from roundtable.control import Control
 from roundtable.engines import Engines
+from roundtable.summarization.extractive import ExtractiveSummarizer
 from roundtable.transcript import Diarization, Summary, Turn
 from tests.fakes import (
     PHRASE,
@@ -148,6 +151,105 @@ def test_word_timestamps_off_leaves_the_speakers_as_they_are() -> None:
         ("SPEAKER_00", "purple elephants audit", []),
         ("SPEAKER_01", "the lighthouse", []),
     ]
+
+
+def reference(name: str, seconds: float = 2.0, hertz: float = 220.0) -> dict[str, str]:
+    return {"name": name, "audio": base64.b64encode(tone_wav(seconds, hertz)).decode()}
+
+
+def test_known_voices_reach_the_diarizer_as_sound_and_come_back_as_names() -> None:
+    diarizer = FakeDiarizer()
+    references = [reference("Zoë Lee", 3.0), reference("Ben", 10.0)]
+    reply = ask(handler_with(fake_engines(diarizer=diarizer)), speaker_references=references, summary_format="structured")
+    assert diarizer.options is not None
+    assert [(known.name, known.audio.duration_s) for known in diarizer.options.references] == [("Zoë Lee", 3.0), ("Ben", 10.0)]
+    assert [turn["speaker"] for turn in reply["speakers"]] == ["SPEAKER_00", "Zoë Lee"]
+    assert [stats["speaker"] for stats in reply["speaker_stats"]] == ["SPEAKER_00", "Zoë Lee"]
+    assert (reply["outcome"], reply["warnings"]) == ("ok", [])
+
+
+def test_whoever_promises_something_is_named_in_the_summary() -> None:
+    engines = replace(fake_engines(FakeTranscriber("Thanks a lot. I'll send the report.")), summarizer=ExtractiveSummarizer())
+    name = "Zoë O'Neil (2)"
+    parameters = {"speaker_references": [reference(name)], "summary_format": "structured"}
+    summary = ask(handler_with(engines), tone_wav(3.0), **parameters)["summary"]
+    assert [(item["task"], item["owner"]) for item in summary["action_items"]] == [("send the report", name)]
+    assert summary["per_speaker"] == {"SPEAKER_00": "Thanks a lot.", name: "I'll send the report."}
+
+
+def test_known_voices_may_come_as_the_json_text_that_a_query_string_has() -> None:
+    reply = ask(speaker_references=json.dumps([reference("Zoë Lee")]))
+    assert [turn["speaker"] for turn in reply["speakers"]] == ["SPEAKER_00", "Zoë Lee"]
+
+
+def test_voices_come_back_as_numbers_when_asked_for() -> None:
+    assert "speaker_embeddings" not in ask()
+    assert ask(speaker_embeddings=True)["speaker_embeddings"] == {"SPEAKER_00": [0.6, 0.8], "SPEAKER_01": None}
+    known = ask(speaker_embeddings="true", speaker_references=[reference("Ben")], response_format="rttm")
+    assert known["speaker_embeddings"] == {"Ben": None, "SPEAKER_00": [0.6, 0.8]}
+
+
+@pytest.mark.parametrize(
+    ("engines", "parameters"),
+    [(fake_engines(), {"diarize": False}), (Engines(FakeTranscriber()), {})],
+    ids=["switched-off", "no-engine"],
+)
+def test_where_nobody_is_told_apart_what_was_asked_about_voices_is_a_warning(
+    engines: Engines, parameters: dict[str, Any]
+) -> None:
+    assert ask(handler_with(engines), **parameters, num_speakers=2)["warnings"] == []
+    reply = ask(handler_with(engines), **parameters, speaker_embeddings=True, speaker_references=[reference("Ben")])
+    assert [(warning["stage"], warning["code"], warning["message"]) for warning in reply["warnings"]] == [
+        ("diarize", "diarization_off", "speaker_references had no effect: nobody is told apart."),
+        ("diarize", "diarization_off", "speaker_embeddings had no effect: nobody is told apart."),
+    ]
+    assert (reply["speaker_embeddings"], reply["speakers"], reply["outcome"]) == ({}, [], "ok")
+
+
+BAD_REFERENCES: list[tuple[dict[str, Any], str]] = [
+    ({"audio": "%%%"}, "[1].audio: The audio is not base64"),
+    ({"audio": "data:audio/wav,abc"}, "[1].audio: The data URI is not base64"),
+    ({"audio": "data:audio/wav;base64,"}, "[1].audio: The recording is empty"),
+    ({"audio": base64.b64encode(b"no recording at all" * 20).decode()}, "[1].audio: The file is not a recording"),
+    ({"audio": base64.b64encode(bytes(4 * 1024 * 1024 + 1)).decode()}, "[1].audio: The recording is larger than the limit of"),
+    (reference("Ben", 1.9), "[1].audio: is shorter than 2 seconds."),
+    (reference("Ben", 10.1), "[1].audio: is longer than 10 seconds."),
+    (reference("anna lee"), ": [1].name is the name of [0] as well"),
+]
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_REFERENCES, ids=[f"{n}" for n in range(len(BAD_REFERENCES))])
+def test_a_bad_reference_is_told_by_its_place_before_the_recording_is_looked_at(bad: dict[str, str], reason: str) -> None:
+    diarizer = FakeDiarizer()
+    with pytest.raises(errors.InvalidParameters) as caught:
+        ask(
+            handler_with(fake_engines(diarizer=diarizer)),
+            inputs=b"no recording either" * 20,
+            speaker_references=[reference("Anna Lee"), {"name": "Ben", **bad}],
+        )
+    assert caught.value.message.startswith(f"speaker_references{reason}")
+    assert "Ben" not in str(caught.value)
+
+
+def test_eleven_known_voices_are_one_too_many() -> None:
+    with pytest.raises(errors.InvalidParameters, match=r"speaker_references: .* at most 10 "):
+        ask(speaker_references=[reference(f"No {n}") for n in range(11)])
+
+
+@pytest.mark.parametrize("seconds", [2.0, 10.0])
+@pytest.mark.parametrize("ending", ["mp3", "adts", "ogg", "flac"])
+def test_what_a_codec_adds_to_a_references_length_does_not_make_it_too_long(seconds: float, ending: str) -> None:
+    codec = {"mp3": "libmp3lame", "adts": "aac", "ogg": "libopus", "flac": "flac"}[ending]
+    file = io.BytesIO()
+    with av.open(file, "w", format=ending) as writer, av.open(io.BytesIO(tone_wav(seconds)), "r") as tone:
+        stream: Any = writer.add_stream(codec, rate=48_000)
+        resampler = av.AudioResampler(stream.format, "mono", 48_000)
+        for frame in [*tone.decode(tone.streams.audio[0]), None]:
+            for piece in resampler.resample(frame):
+                writer.mux(stream.encode(piece))
+        writer.mux(stream.encode(None))
+    known = {"name": "Ben", "audio": base64.b64encode(file.getvalue()).decode()}
+    assert [turn["speaker"] for turn in ask(speaker_references=[known])["speakers"]] == ["SPEAKER_00", "Ben"]
 
 
 FAILURES = [
@@ -336,7 +438,20 @@ def test_a_recording_as_long_as_the_limit_is_taken() -> None:
         pytest.param(lambda: fake_engines(summarizer=FakeSummarizer(raises(ValueError(PHRASE)))), id="summary-fails"),
     ],
 )
-@pytest.mark.parametrize("parameters", [{}, {PHRASE: PHRASE}, {"language": PHRASE}, {"request_id": PHRASE}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {PHRASE: PHRASE},
+        {"language": PHRASE},
+        {"request_id": PHRASE},
+        {"speaker_references": [reference(PHRASE)]},
+        {"speaker_references": [reference(PHRASE), reference(PHRASE)]},
+        {"speaker_references": [{"name": PHRASE, "audio": PHRASE}]},
+        {"speaker_references": [{PHRASE: PHRASE}]},
+        {"speaker_references": [reference(PHRASE, 1.9)], "diarize": False},
+    ],
+)
 def test_nothing_that_was_said_or_sent_is_logged_or_shown_in_an_error(
     engines: Any, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -351,6 +466,7 @@ def test_nothing_that_was_said_or_sent_is_logged_or_shown_in_an_error(
     assert caplog.records
     assert PHRASE not in caplog.text
     assert PHRASE not in "".join(capfd.readouterr())
+    assert "UklGR" not in f"{caplog.text}{shown}"  # how a WAV file begins in base64
 
 
 def test_every_request_leaves_one_line_with_its_id_and_outcome(caplog: pytest.LogCaptureFixture) -> None:

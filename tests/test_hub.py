@@ -82,7 +82,10 @@ def test_every_refusal_of_the_hub_is_one_sentence(hub: HubServer, tmp_path: Path
         "missing": NOT_FOUND,
         "private": NOT_FOUND,
         "wrong-token": "The Hub refused HF_TOKEN while loading ASR_MODEL: the token is wrong or has expired.",
-        "forbidden": "The Hub refused access to ASR_MODEL: HF_TOKEN must be a token that may read it.",
+        "forbidden": (
+            "The Hub refused access to ASR_MODEL: HF_TOKEN must be a token that may read it; a fine-grained one needs the "
+            "permission to read public gated repositories."
+        ),
         "disabled": "The Hub has disabled the repository in ASR_MODEL.",
         "busy": "The Hub answered 503 instead of the files of ASR_MODEL; try again later.",
         "gated": "ASR_MODEL is gated: accept its conditions on the Hub, and set HF_TOKEN to a read token of that account.",
@@ -94,6 +97,15 @@ def test_every_refusal_of_the_hub_is_one_sentence(hub: HubServer, tmp_path: Path
     )
     assert results[:-1] == [refused("EngineUnavailable", sentence) for sentence in sentences.values()]
     assert results[-1] == refused("InvalidSettings", "ASR_REVISION is no branch, tag or commit of ASR_MODEL.")
+
+
+def test_a_gate_without_a_token_says_that_there_is_none(hub: HubServer, tmp_path: Path) -> None:
+    results = ask([("someone/gated", None, None)], HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path))
+    sentence = (
+        "ASR_MODEL is gated, and HF_TOKEN is unset or not known to the Hub: accept its conditions there, and set "
+        "HF_TOKEN to a read token of that account."
+    )
+    assert results == [refused("EngineUnavailable", sentence)]
 
 
 def test_only_what_was_asked_for_is_downloaded_and_the_cache_serves_without_a_network(hub: HubServer, tmp_path: Path) -> None:
@@ -135,10 +147,24 @@ def test_neither_a_folder_nor_a_hub_id(model: str) -> None:
     assert caught.value.__context__ is None
 
 
+def test_a_repository_that_a_model_names_is_spoken_of_as_the_engine_says(tmp_path: Path) -> None:
+    name = "pyannote/segmentation-3.0 (the segmentation of DIARIZATION_MODEL)"
+    with pytest.raises(InvalidSettings) as caught:
+        ModelSource(str(tmp_path), setting=name, revision="main", revision_setting="Its revision")
+    assert caught.value.message == f"Its revision is for models on the Hub: {name} is a folder, leave it unset."
+    with pytest.raises(EngineUnavailable) as unknown:
+        ModelSource("no id", setting="The plda", example="pyannote/speaker-diarization-community-1")
+    assert unknown.value.message == (
+        "The plda is neither a folder that exists here nor a Hub id such as pyannote/speaker-diarization-community-1."
+    )
+
+
 def test_a_folder_is_named_by_its_last_part_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "my-whisper"
     folder.mkdir()
-    assert ModelSource(str(folder), setting="ASR_MODEL").name == "my-whisper"
+    source = ModelSource(str(folder), setting="ASR_MODEL")
+    assert (source.name, source.is_folder) == ("my-whisper", True)
+    assert not ModelSource("openai/whisper-tiny", setting="ASR_MODEL").is_folder
     monkeypatch.chdir(folder)
     here = ModelSource(".", setting="ASR_MODEL")
     assert here.name == "my-whisper"

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from roundtable.audio import Audio
 from roundtable.control import Control
-from roundtable.errors import InvalidSettings
 from roundtable.transcript import Diarization
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerReference:
+    """Somebody whose voice is known: 2 to 10 seconds of nobody else. `name` becomes the speaker's label."""
+
+    name: str
+    audio: Audio
+
+
+@dataclass(frozen=True, slots=True)
 class DiarizeOptions:
-    """How many people speak, as far as the caller knows. `num_speakers` overrides the bounds; None means "find out"."""
+    """How many people speak, as far as the caller knows. `num_speakers` overrides the bounds; None means "find out".
+
+    `references`: speakers that sound like one of these carry that name, each name at most once; a stranger keeps SPEAKER_nn.
+    `embeddings`: fill `Diarization.embeddings`.
+    """
 
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
+    references: tuple[SpeakerReference, ...] = ()
+    embeddings: bool = False
 
 
 class Diarizer(Protocol):
@@ -30,10 +43,22 @@ class Diarizer(Protocol):
     def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization: ...
 
 
-def load_diarizer(model: str) -> Diarizer:
-    """Load the engine for `model`. Raises `EngineUnavailable` or `InvalidSettings`; never returns a half-loaded engine."""
-    if model == "embedded":
+@dataclass(frozen=True, slots=True)
+class DiarizationModel:
+    """What to load. `model`: `embedded`, or a pyannote.audio pipeline as a Hub id or a local folder. `token` opens gated ones."""
+
+    model: str
+    revision: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
+def load_diarizer(wanted: DiarizationModel | str) -> Diarizer:
+    """Load the engine for a model. Raises `EngineUnavailable` or `InvalidSettings`; never returns a half-loaded engine."""
+    wanted = DiarizationModel(wanted) if isinstance(wanted, str) else wanted
+    if wanted.model == "embedded":
         from roundtable.diarization.embedded import EmbeddedDiarizer
 
         return EmbeddedDiarizer()
-    raise InvalidSettings("DIARIZATION_MODEL must be 'embedded' or unset: this release has no other diarization engine.")
+    from roundtable.diarization.pyannote import load_pyannote
+
+    return load_pyannote(wanted)

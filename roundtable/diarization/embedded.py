@@ -4,11 +4,13 @@ A modest engine, built to be dependable: a window of 1.6 s every 0.2 s is all it
 speech: where two people talk at once it names one of them, `overlaps` is always empty, and that speech is missing from the
 result. An interjection below about 0.6 s inside somebody else's turn is usually lost too. Counting is its weak side: with three
 or more people, or in noise, it may find one too few; one person who plays roles may come out as two. `num_speakers` helps.
+A known voice is known again over about the same line: the encoder hears noise as another voice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
-from roundtable.diarization import DiarizeOptions
+from roundtable.diarization import DiarizeOptions, SpeakerReference
 from roundtable.diarization.clustering import MOST_SPEAKERS, IntArray, SpeechWindows, cluster_speakers
+from roundtable.diarization.known_speakers import named, unusable
 from roundtable.diarization.speaker_embedding import DIMENSION, HOP_SAMPLES, FloatArray, SpeakerEncoder, mel_frames
 from roundtable.transcript import Diarization, Turn, Warning_
 from roundtable.voice_activity import FRAME_S, Region, speech_probabilities, speech_regions
@@ -40,6 +43,19 @@ _MOST_GAIN = 100.0
 _WINDOWS_PER_BLOCK = 256
 _SHORTEST_TURN_S = 0.25
 _CERTAIN_SPEECH = 0.9
+_FEWEST_WINDOWS = 5
+"""What a voice is told by at least: windows of speech, 0.2 s from one to the next."""
+
+_SAME_PERSON = 0.18
+"""Cosine distance below which a speaker and a reference are taken for one person.
+
+Measured on recorded prompts of 56 people, 2.5 to 10 s of one against up to 25 s of each: 0.03-0.16 within a person's own
+prompts (the middle 90 %; from 5 s on up to 0.12), 0.21-0.51 between two. At this limit 98 % find their person, and 2.5 % of the
+pairs of two people pass for one. Telephone quality against the original: 91 %. Noise (15 dB) in only one of the two: 5 %, and
+no mistakes. One person's prompts in two languages, the one such case at hand: 0.14-0.19. The synthetic voices of the two
+recordings in `samples/`: up to 0.07 within a voice, from 0.25 on between two.
+"""
+
 _EMBEDDING_SHARE = 0.8
 """Of the progress that is reported; clustering takes the rest."""
 
@@ -68,14 +84,38 @@ class EmbeddedDiarizer:
         fewest = options.num_speakers or options.min_speakers or 1
         most = options.num_speakers or options.max_speakers or max(MOST_SPEAKERS, fewest)
         regions = speech_regions(audio, control=control)
-        turns: tuple[Turn, ...] = ()
+        diarization = Diarization()
         if regions:
             windows = self._describe(audio, regions, control)
+            centres_s = windows.grid * _STEP / _FRAMES_PER_S
             labels = cluster_speakers(windows, fewest, most, control.check)
-            turns = _turns(regions, windows.grid * _STEP / _FRAMES_PER_S, labels, speech_probabilities(audio))
+            turns = _turns(regions, centres_s, labels, speech_probabilities(audio))
+            found = len({turn.speaker for turn in turns})
+            diarization = Diarization(turns, warnings=() if found >= fewest else (_fewer_speakers(found, fewest),))
+            if options.references or options.embeddings:
+                diarization = self._with_voices(diarization, _voices(turns, centres_s, windows.long), options, control)
         control.report("diarize", 1.0)
-        found = len({turn.speaker for turn in turns})
-        return Diarization(turns, warnings=() if found >= fewest or found == 0 else (_fewer_speakers(found, fewest),))
+        return diarization
+
+    def _with_voices(
+        self, diarization: Diarization, voices: Mapping[str, FloatArray | None], options: DiarizeOptions, control: Control
+    ) -> Diarization:
+        if options.embeddings:
+            embeddings = {label: None if voice is None else tuple(voice.tolist()) for label, voice in voices.items()}
+            diarization = replace(diarization, embeddings=embeddings)
+        known: list[tuple[str, FloatArray]] = []
+        for position, reference in enumerate(options.references, 1):
+            voice = self._voice_of(reference, control)
+            if voice is None:
+                warning = unusable(position, len(options.references))
+                diarization = replace(diarization, warnings=(*diarization.warnings, warning))
+            else:
+                known.append((reference.name, voice))
+        return named(diarization, voices, known, _SAME_PERSON) if known else diarization
+
+    def _voice_of(self, reference: SpeakerReference, control: Control) -> FloatArray | None:
+        regions = speech_regions(reference.audio, control=control)
+        return _mean_voice(self._describe(reference.audio, regions, control).long) if regions else None
 
     def _describe(self, audio: Audio, regions: Sequence[Region], control: Control) -> SpeechWindows:
         mel = mel_frames(audio.samples)
@@ -175,6 +215,34 @@ def _turns(
         name = names.setdefault(speaker, f"SPEAKER_{len(names):02d}")
         turns.append(Turn(float(start), float(end), name))
     return tuple(turns)
+
+
+def _voices(turns: Sequence[Turn], centres_s: NDArray[np.float64], windows: FloatArray) -> dict[str, FloatArray | None]:
+    """Each speaker's voice: from the windows in which nobody else speaks if there are enough, else from all in the turns."""
+    names = list(dict.fromkeys(turn.speaker for turn in turns))
+    speakers = np.array([names.index(turn.speaker) for turn in turns])
+    starts, ends = (np.array(times) for times in zip(*((turn.start, turn.end) for turn in turns), strict=True))
+    turn = np.minimum(np.searchsorted(ends, centres_s), len(turns) - 1)
+    own = np.where((starts[turn] <= centres_s) & (centres_s <= ends[turn]), speakers[turn], -1)
+    # The turns that a window reaches into are one speaker's if none of them changes the speaker.
+    changes = np.cumsum(np.diff(speakers, prepend=speakers[0]) != 0)
+    reach_s = _LONG / _FRAMES_PER_S / 2
+    first, after = np.searchsorted(ends, centres_s - reach_s), np.searchsorted(starts, centres_s + reach_s)
+    alone = (own >= 0) & (changes[np.minimum(first, len(turns) - 1)] == changes[after - 1])
+    voices = {}
+    for speaker, name in enumerate(names):
+        voice = _mean_voice(windows[(own == speaker) & alone])
+        voices[name] = _mean_voice(windows[own == speaker]) if voice is None else voice
+    return voices
+
+
+def _mean_voice(windows: FloatArray) -> FloatArray | None:
+    """The direction that windows of one voice have in common, as a unit vector; None for too few of them."""
+    if len(windows) < _FEWEST_WINDOWS:
+        return None
+    mean: FloatArray = windows.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return mean / np.float32(length) if length else None
 
 
 def _quietest(left_s: float, right_s: float, probabilities: FloatArray) -> float:
