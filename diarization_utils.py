@@ -55,6 +55,19 @@ OWN_TURN_WORDS = 3
 INSIDE_SHARE = 0.9
 """A word with this share of its time in a turn lies in it: no two clocks agree to the last frame."""
 
+# Two clocks.
+MAX_LAG_S = 1.0
+"""The words' clock may be this much ahead of the turns' clock, or behind it."""
+LAG_STEP_S = 0.02
+LAG_WORDS = 50
+"""Fewer words do not tell one clock from the other;"""
+LAG_WORDS_AT_MOST = 1000
+"""and so many, from the whole recording, tell it well enough."""
+EQUAL_FIT = 0.002
+"""Lags whose fits differ by less than this share of all word time are equals."""
+LAG_ERRORS = 3.0
+"""The words must fit better elsewhere by so many standard errors: by chance they do by 1 or 2."""
+
 CLAUSE_ENDS = frozenset(",;:—–、，；：،؛")
 
 
@@ -65,7 +78,7 @@ class SmoothingCosts:
     Chosen with `python -m benchmarks.merge --tune`, on other seeds than its table's, and rounded: the optimum is flat.
     """
 
-    mid_clause: float = 1.25
+    mid_clause: float = 1.1
     """Changing speaker between two words that nothing separates."""
     unpunctuated: float = 0.25
     """... the same in a text without a single full stop, where nothing tells the middle of a clause from its end."""
@@ -77,7 +90,7 @@ class SmoothingCosts:
     """... after a full stop or the like."""
     pause: float = 0.1
     """... at a silence of `PAUSE_S`, or beside words that nobody was found saying. At most `segment_end`."""
-    own_turn_share: float = 0.7
+    own_turn_share: float = 0.75
     """Up to `OWN_TURN_WORDS` words that lie in a turn and fill this share of it *are* that turn: smoothing leaves them."""
     overlapped: float = 0.95
     """Evidence of a turn that covers the word while another has the floor, as a share of what the floor gives."""
@@ -102,6 +115,8 @@ def merge(
     (the one to use) changes speaker only where the evidence pays for it. `duration_s` is the recording's; if it is negative
     or no number, the last finite time of words and turns takes its place.
 
+    Where all words are timed a little late or early, the turns are asked at the words' true times; those reported stay.
+
     Promises, for every input. It does not raise. The texts of all words, joined, are `transcript.text`, but for white space at
     its two ends and segments whose text is blank; `SpeakerTurn.text` is its words' texts, joined and stripped. Times lie in
     [0, duration] and no word begins before the one before it ends. A word's speaker is one of `clean_diarization`'s, or None,
@@ -114,7 +129,10 @@ def merge(
     if not words.texts:
         return ()
     speakers = _by_first_appearance(diarization.turns, diarization.overlaps)
-    evidence = _hear(words, diarization, speakers, costs)
+    spans = _spans(diarization.turns)
+    lag_s = _clock_lag(words, *spans)
+    heard = replace(words, starts=words.starts - lag_s, ends=words.ends - lag_s) if lag_s else words
+    evidence = _hear(heard, diarization, spans, speakers, costs)
     if smoothing == "none":
         said_by = _strongest(evidence.word, evidence.speaker, evidence.weight, len(words.texts))
     elif smoothing == "sentence":
@@ -124,7 +142,7 @@ def merge(
         said_by = _best_path(evidence, _change_costs(words, evidence.outside, costs), costs)
     said_by[evidence.outside] = NOBODY
     with _no_cycle_search():
-        return _speaker_turns(words, said_by, speakers, evidence, _during(words, diarization.overlaps))
+        return _speaker_turns(words, said_by, speakers, evidence, _during(heard, diarization.overlaps))
 
 
 def plain_turns(transcript: Transcript) -> tuple[SpeakerTurn, ...]:
@@ -162,7 +180,7 @@ def clean_diarization(diarization: Diarization, duration_s: float) -> Diarizatio
     Turns of no length and turns with a time that is no number are dropped. Where several people speak at once, the shortest
     turn has the floor, since an interjection would vanish if the long turn around it had it; the rest joins `overlaps`.
     Labels of the form SPEAKER_nn are renumbered by first appearance, turns and overlaps together; any other label is a name
-    and stays. What keeps the contract comes back equal.
+    and stays. `embeddings`, where there are any, are those of these speakers. What keeps the contract comes back equal.
     """
     turns, overlaps = _usable(diarization.turns), _usable(diarization.overlaps)
     if not _is_exclusive(turns):
@@ -171,9 +189,12 @@ def clean_diarization(diarization: Diarization, duration_s: float) -> Diarizatio
     if not _is_exclusive(overlaps):
         overlaps = _united(overlaps)
     labels = _numbered(_by_first_appearance(turns, overlaps))
-    return replace(
-        diarization, turns=_relabelled(turns, labels, duration_s), overlaps=_relabelled(overlaps, labels, duration_s)
-    )
+    turns, overlaps = _relabelled(turns, labels, duration_s), _relabelled(overlaps, labels, duration_s)
+    voices = diarization.embeddings
+    if voices:
+        heard = {turn.speaker for turn in (*turns, *overlaps)}
+        voices = {label: voices.get(given) for given, label in labels.items() if label in heard}
+    return replace(diarization, turns=turns, overlaps=overlaps, embeddings=voices)
 
 
 def _usable(turns: Sequence[Turn]) -> Sequence[Turn]:
@@ -391,6 +412,34 @@ def _spelled(segment: Segment) -> list[str] | None:
     return [segment.text[start:end] for start, end in pairwise(cuts)]
 
 
+# ---- The words' clock and the turns' clock
+
+
+def _clock_lag(words: _Words, turn_starts: Floats, turn_ends: Floats) -> float:
+    """How many seconds later the words are timed than the sorted turns; 0 unless the words clearly speak for another figure.
+
+    Two engines that hear one recording may place all of it a little apart. Speech fits speech best where their clocks agree,
+    and the silences between turns tell where: the lag with the most time of words in turns, or the middle of equals. It must
+    better no lag at all by `LAG_ERRORS` standard errors of what the single words gain.
+    """
+    step = max(1, math.ceil(len(words.texts) / LAG_WORDS_AT_MOST))
+    starts, texts = words.starts[::step], words.texts[::step]
+    if len(texts) < LAG_WORDS or not len(turn_starts):
+        return 0.0
+    # An engine may count a silence as part of the word before it.
+    ends = np.minimum(words.ends[::step], starts + CHARACTER_S * np.array([len(text.strip()) for text in texts]))
+    edges = np.stack([turn_starts, turn_ends], axis=1).ravel()
+    spoken_s = np.cumsum(np.diff(edges, prepend=edges[0]) * (np.arange(len(edges)) % 2))  # in turns, up to each edge
+    steps = round(MAX_LAG_S / LAG_STEP_S)
+    lags_s = np.arange(-steps, steps + 1) * LAG_STEP_S
+    heard_s = np.array([np.interp(ends - lag, edges, spoken_s) - np.interp(starts - lag, edges, spoken_s) for lag in lags_s])
+    fit_s = heard_s.sum(axis=1)
+    gained_s = heard_s[fit_s.argmax()] - heard_s[steps]
+    if gained_s.sum() <= LAG_ERRORS * math.sqrt(float(np.square(gained_s).sum())):
+        return 0.0
+    return float(lags_s[fit_s >= fit_s.max() - EQUAL_FIT * float((ends - starts).sum())].mean())
+
+
 # ---- What the turns say about the words
 
 
@@ -410,16 +459,23 @@ class _Evidence:
     outside: Flags
 
 
-def _hear(words: _Words, diarization: Diarization, speakers: Sequence[str], costs: SmoothingCosts) -> _Evidence:
-    """Lay the sorted words over the sorted turns. Takes time and memory for the pairs that overlap, which for the exclusive
-    turns are at most words + turns.
+def _spans(turns: Sequence[Turn]) -> tuple[Floats, Floats]:
+    """Their starts and their ends."""
+    return np.array([turn.start for turn in turns]), np.array([turn.end for turn in turns])
+
+
+def _hear(
+    words: _Words, diarization: Diarization, spans: tuple[Floats, Floats], speakers: Sequence[str], costs: SmoothingCosts
+) -> _Evidence:
+    """Lay the sorted words over the sorted turns, `spans` being `_spans` of these. Takes time and memory for the pairs that
+    overlap, which for the exclusive turns are at most words + turns.
 
     A word that nobody's turn overlaps hears the nearest turn on either side, from edge to edge: distance to the middle would
     favour short turns.
     """
     number = {speaker: n for n, speaker in enumerate(speakers)}
     turns, floor = (*diarization.turns, *diarization.overlaps), len(diarization.turns)
-    starts, ends = np.array([turn.start for turn in turns]), np.array([turn.end for turn in turns])
+    starts, ends = (np.concatenate(both) for both in zip(spans, _spans(diarization.overlaps), strict=True))
     speaker = np.array([number[turn.speaker] for turn in turns], np.int64)
 
     word, turn, share, heard_s = _overlapping(words, starts, ends)

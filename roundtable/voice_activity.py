@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -208,6 +209,7 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 @cache
 def _load() -> Any:  # onnxruntime is published without types
     spec = importlib.util.find_spec("silero_vad")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by the import; handler.py, which sets it too, may not be there
     try:
         import onnxruntime
     except ImportError as error:

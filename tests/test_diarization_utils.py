@@ -352,6 +352,16 @@ def test_labels_are_numbered_by_first_appearance_and_names_are_kept() -> None:
     )
 
 
+def test_voices_follow_their_speakers_new_labels() -> None:
+    spoken = turns(
+        (0.0, 1.0, "SPEAKER_07"), (1.0, 2.0, "Ann"), (2.0, 3.0, "SPEAKER_01"), (3.0, 3.0, "SPEAKER_02"), (9.0, 9.5, "B")
+    )
+    voices = {"SPEAKER_01": (1.0, 0.0), "SPEAKER_07": None, "SPEAKER_02": (0.5, 0.5), "B": (0.0, 1.0), "gone": (0.1, 0.2)}
+    expected = {"SPEAKER_00": None, "Ann": None, "SPEAKER_01": (1.0, 0.0)}
+    assert clean_diarization(replace(spoken, embeddings=voices), 5.0).embeddings == expected
+    assert clean_diarization(spoken, 5.0).embeddings == {}
+
+
 def test_turns_without_length_or_number_are_dropped_and_the_rest_clipped() -> None:
     diarization = turns((-1.0, 1.0, "A"), (1.0, 1.0, "B"), (3.0, 2.0, "B"), (NAN, 4.0, "B"), (4.0, INF, "C"), (9.0, 9.5, "D"))
     assert clean_diarization(diarization, 8.0).turns == (Turn(0.0, 1.0, "A"), Turn(4.0, 8.0, "C"))
@@ -395,7 +405,12 @@ def _segment(spoken: list[Word], start: float, end: float, text: str | None) -> 
 SEGMENT = st.builds(_segment, st.lists(WORD, max_size=6), ANY_TIME, ANY_TIME, st.one_of(st.none(), TEXT))
 TRANSCRIPT = st.lists(SEGMENT, max_size=5).map(lambda segments: Transcript(tuple(segments)))
 TURN = st.builds(Turn, ANY_TIME, ANY_TIME, LABEL)
-DIARIZATION = st.builds(Diarization, st.lists(TURN, max_size=8).map(tuple), st.lists(TURN, max_size=3).map(tuple))
+DIARIZATION = st.builds(
+    Diarization,
+    st.lists(TURN, max_size=8).map(tuple),
+    st.lists(TURN, max_size=3).map(tuple),
+    embeddings=st.dictionaries(LABEL, st.none() | st.just((0.6, 0.8)), max_size=3),
+)
 DURATION = st.one_of(st.just(20.0), st.just(10.0), ANY_TIME)
 SMOOTHING = st.sampled_from(SMOOTHINGS)
 
@@ -521,6 +536,7 @@ def test_a_clean_diarization_keeps_the_contract(diarization: Diarization, durati
     appearing = sorted((*cleaned.turns, *cleaned.overlaps), key=lambda turn: turn.start)
     numbered = [label for label in dict.fromkeys(turn.speaker for turn in appearing) if re.match("SPEAKER_", label)]
     assert numbered == [f"SPEAKER_{n:02d}" for n in range(len(numbered))]
+    assert set(cleaned.embeddings) == (set(cleaned.speakers) if diarization.embeddings else set())
 
 
 @settings(max_examples=200, deadline=None)

@@ -136,8 +136,8 @@ class PyannoteDiarizer:
                     if not _ran_out_of_memory(error):
                         raise
                     # Out of the handler before the next attempt: the traceback holds what has to be freed.
-                gc.collect()
                 if self._device.type == "cuda":
+                    gc.collect()
                     torch.cuda.empty_cache()
                 if size == 1:
                     raise OutOfMemory("There was not enough memory to diarize a single window.")
