@@ -45,7 +45,7 @@ class Diarizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DiarizationModel:
-    """What to load. `model`: `embedded`, or a pyannote.audio pipeline as a Hub id or a local folder. `token` opens gated ones."""
+    """What to load. `model`: `embedded`, or a pipeline of pyannote.audio: a Hub id or a folder. `token` opens gated ones."""
 
     model: str
     revision: str | None = None
