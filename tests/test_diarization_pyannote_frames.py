@@ -247,7 +247,8 @@ class _TwoUsesOfAConvolution(ResNet):
         return self.layer4(self.layer3(self.layer2(self.layer1(torch.relu(self.bn1(first)) - first))))  # type: ignore[no-any-return]
 
     def forward(self, fbank: torch.Tensor, weights: torch.Tensor | None = None) -> Any:
-        return self.forward_embedding(self.forward_frames(fbank), weights=weights)
+        frames: Any = self.forward_frames(fbank)
+        return self.forward_embedding(frames, weights=weights)  # type: ignore[arg-type]  # as its own forward does
 
 
 def test_while_hyperparameters_are_tuned_stock_decides(load: Load) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.merge import ALGORITHMS, table
+from benchmarks.merge import table
+from benchmarks.merge_score import ALGORITHMS
 from diarization_utils import MAX_WORD_S, Smoothing, clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
 from roundtable.transcript import Diarization, Segment, SpeakerStats, SpeakerTurn, Transcript, Turn, Word
 

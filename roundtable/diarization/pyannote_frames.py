@@ -104,7 +104,8 @@ class _SharedFrames:
 def _least_frames(activity: Floats, duration_s: float, embedding: Any) -> int:
     """So many frames, at the resolution of `activity`, are fewer than the model needs."""
     samples: float = duration_s * embedding.sample_rate
-    return math.ceil(activity.shape[1] * int(embedding.min_num_samples) / samples)
+    least: int = math.ceil(activity.shape[1] * embedding.min_num_samples / samples)
+    return least
 
 
 def _weights(activity: Floats, least: int | None) -> Floats:

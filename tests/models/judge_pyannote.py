@@ -51,7 +51,7 @@ ROOMS_DB = (-62.0, -54.0, -46.0)
 EARLY_SHARE, INTERJECTION_SHARE = 0.4, 0.3  # of the turns in a recording with crosstalk
 KINDS = ("dialogue", "crosstalk", "strangers", "newcomer")
 NEWCOMER = next(speaker for speaker in ENGLISH_SPEAKERS if speaker.name == "flite:awb")
-DEVELOPMENT, HELD_OUT = range(500, 510), range(2001, 2011)  # seeds
+DEVELOPMENT, HELD_OUT = range(500, 550), range(3001, 3011)  # seeds
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")  # before the import belo
 import lightning
 import numpy as np
 import torch
-import yaml  # type: ignore[import-untyped]  # published without types
+import yaml
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.embedding import WeSpeakerResNet34, XVectorSincNet
 from pyannote.audio.models.embedding.wespeaker.resnet import BasicBlock, ResNet
@@ -106,7 +106,8 @@ def _segmentation(chunks: torch.Tensor, units: int, layers: int) -> Any:
     activation, model.activation = model.activation, torch.nn.Identity()
     with torch.inference_mode():
         _standardise(model.classifier, model(chunks).flatten(0, 1))
-        model.classifier.bias[0] += 0.5  # nobody speaks, for a third of the time
+        model.classifier.bias[0] += 0.5  # nobody speaks more often than somebody does
+        model.classifier.bias[4:] -= 1.0  # and seldom two at once
     model.activation = activation
     return model
 
