@@ -121,9 +121,9 @@ class TextDecoder:
         return self._norm(hidden)  # type: ignore[no-any-return]  # transformers' modules are published without types
 
     def logits(self, states: Tensor) -> Tensor:
-        """Float32 scores over the vocabulary, of states (rows, model size)."""
+        """Float32 scores over the vocabulary."""
         rows = len(states)
-        if states.device.type == "cpu" and 4 <= rows < _FULL_TILE:
+        if states.device.type == "cpu" and states.dim() == 2 and 4 <= rows < _FULL_TILE:
             states = pad(states, (0, 0, 0, _FULL_TILE - rows))
         return self._vocabulary(states)[:rows].float()  # type: ignore[no-any-return]  # as above
 
