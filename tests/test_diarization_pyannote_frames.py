@@ -58,6 +58,8 @@ def off(ours: NDArray[np.float64], stock: NDArray[np.float64]) -> float:
     """How far embeddings lie apart, as a share of the length of the longest, at most."""
     assert ours.shape == stock.shape
     assert ours.dtype == stock.dtype
+    assert np.array_equal(np.isnan(ours), np.isnan(stock))  # what too little sound gives
+    ours, stock = np.nan_to_num(ours), np.nan_to_num(stock)
     return float(np.linalg.norm(ours - stock, axis=-1).max() / np.linalg.norm(stock, axis=-1).max())
 
 
