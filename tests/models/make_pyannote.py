@@ -61,7 +61,7 @@ EMBEDDING_BATCH, EMBEDDING_CHUNKS_S = 24, (2.0, 3.0, 4.0)
 MARGIN, SCALE = 0.2, 24.0  # of the additive-margin softmax
 LEAST_SPEECH_S = 0.5  # of one voice alone, for it to be learned from
 GLIMPSE_SHARE = 0.3  # of voices are judged by a part of what they say
-PLDA_CHUNKS = 800
+PLDA_CHUNKS = 1500
 LEAST_VARIANCE = 1e-5
 FINAL_SCALE = 0.01
 
@@ -249,8 +249,10 @@ def train_segmentation(plan: Plan) -> None:
     if plan.resume:
         restore(lesson.model, plan.out / "segmentation")
 
+    again = " again" if plan.resume else ""  # other sentences than the first time
+
     def step(number: int, done: float) -> tuple[Tensor, dict[str, float]]:
-        rng = Random(f"segmentation {plan.resume} {number}")  # noqa: S311 - which sentences, not secrets
+        rng = Random(f"segmentation{again} {number}")  # noqa: S311 - which sentences, not secrets
         length_s = FIRST_CHUNK_S if done < FIRST_UNTIL else CHUNK_S
         count = round(SEGMENTATION_BATCH * CHUNK_S / length_s)
         loss: tuple[Tensor, dict[str, float]] = lesson([maker.draw(rng, length_s) for _ in range(count)], done)
@@ -272,8 +274,10 @@ def train_embedding(plan: Plan) -> None:
     else:
         balance(model, voices_alone([maker.draw(rng, 4.0) for _ in range(32)], rng)[0])
 
+    again = " again" if plan.resume else ""  # other sentences than the first time
+
     def step(number: int, done: float) -> tuple[Tensor, dict[str, float]]:
-        rng = Random(f"embedding {plan.resume} {number}")  # noqa: S311 - which sentences, not secrets
+        rng = Random(f"embedding{again} {number}")  # noqa: S311 - which sentences, not secrets
         length_s = rng.choice(EMBEDDING_CHUNKS_S)
         count = round(EMBEDDING_BATCH * EMBEDDING_CHUNKS_S[1] / length_s)
         batch = voices_alone([maker.draw(rng, length_s) for _ in range(count)], rng)
