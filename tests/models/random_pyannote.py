@@ -106,8 +106,7 @@ def _segmentation(chunks: torch.Tensor, units: int, layers: int) -> Any:
     activation, model.activation = model.activation, torch.nn.Identity()
     with torch.inference_mode():
         _standardise(model.classifier, model(chunks).flatten(0, 1))
-        model.classifier.bias[0] += 0.5  # nobody speaks more often than somebody does
-        model.classifier.bias[4:] -= 1.0  # and seldom two at once
+        model.classifier.bias[4:] -= 1.0  # two at once are rarer
     model.activation = activation
     return model
 
