@@ -29,7 +29,7 @@ demo-tiny: $(VENV)/.pyannote
 	  $(PY) -m serving demo "$${AUDIO:-tests/models/held_out/three_people_noisy.flac}"
 
 test: $(VENV)/.dev ## The whole suite
-	$(PY) -m pytest
+	$(PY) -m pytest $(WORKERS)
 
 lint: $(VENV)/.dev ## ruff (format and rules) and mypy --strict
 	$(PY) -m ruff format --check .
