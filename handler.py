@@ -35,15 +35,14 @@ from roundtable.asr import AsrModel, TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
 from roundtable.control import Control, ProgressCallback
 from roundtable.diarization import DiarizationModel, DiarizeOptions, SpeakerReference
+from roundtable.diarization.references import decode_references
 from roundtable.engines import Engines
 from roundtable.errors import (
-    AudioTooLong,
     EngineError,
     EngineFailed,
     InvalidParameters,
     MissingInputs,
     OutOfMemory,
-    RequestError,
     RoundtableError,
 )
 from roundtable.formats import render
@@ -54,8 +53,6 @@ from roundtable.transcript import Conversation, Diarization, SpeakerStats, Speak
 _Answer = TypeVar("_Answer")
 _Finish = Callable[[Conversation, InferenceConfig], _Answer]
 _NO_SPEAKERS = "The speakers could not be told apart; the transcript is complete."
-_REFERENCE_S = (2.0, 10.0)
-_PADDING_S = 0.075  # what MP3 and AAC add to a recording's end
 
 
 class EndpointHandler:
@@ -125,7 +122,8 @@ class EndpointHandler:
 
     def _converse(self, inputs: bytes | str, config: InferenceConfig, control: Control, run: Run) -> Conversation:
         with run.timed("decode"):
-            references = _decode_references(config)
+            known = [(speaker.name, speaker.audio) for speaker in config.speaker_references]
+            references = decode_references(known, max_bytes=REFERENCE_BYTES)
             audio = self._decode(inputs)
         run.audio_s = audio.duration_s
         if audio.holes:
@@ -243,25 +241,6 @@ def _parse(data: Any) -> tuple[bytes | str, InferenceConfig]:
     if not isinstance(inputs, (bytes, str)):
         raise InvalidParameters("inputs: must be base64 text, a data: URI or raw bytes.")
     return inputs, config
-
-
-def _decode_references(config: InferenceConfig) -> tuple[SpeakerReference, ...]:
-    """The known voices, as sound. What is wrong with one is wrong with the parameters, whatever the recording is like."""
-    references = []
-    for place, speaker in enumerate(config.speaker_references):
-        field = f"speaker_references[{place}].audio"
-        shortest_s, longest_s = _REFERENCE_S
-        try:
-            data = decode_base64(speaker.audio, max_bytes=REFERENCE_BYTES)
-            audio = decode_audio(data, max_bytes=REFERENCE_BYTES, max_seconds=longest_s + _PADDING_S)
-        except AudioTooLong:
-            raise InvalidParameters(f"{field}: is longer than {longest_s:g} seconds.") from None
-        except RequestError as error:
-            raise InvalidParameters(f"{field}: {error.message}") from None
-        if audio.duration_s < shortest_s:
-            raise InvalidParameters(f"{field}: is shorter than {shortest_s:g} seconds.")
-        references.append(SpeakerReference(speaker.name, audio))
-    return tuple(references)
 
 
 def _in_vain(config: InferenceConfig) -> list[Warning_]:

@@ -14,7 +14,7 @@ from roundtable.transcript import Diarization
 class SpeakerReference:
     """Somebody whose voice is known: 2 to 10 seconds of nobody else. `name` becomes the speaker's label."""
 
-    name: str
+    name: str = field(repr=False)
     audio: Audio
 
 

@@ -129,7 +129,7 @@ def reference(recording: Recording) -> Annotation:
 
 
 def diarize(pipeline: Any, recording: Recording) -> Annotation:
-    waveform = torch.from_numpy(recording.samples)[None]
+    waveform = torch.from_numpy(recording.samples.copy())[None]  # a file's samples are read-only
     found: Annotation = pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE_HZ}).speaker_diarization
     return found
 
