@@ -8,6 +8,8 @@ export PIP_NO_INPUT := 1
 override AUDIO := $(value AUDIO)
 export AUDIO
 MODELS ?= embedded
+# One process for each core, with one thread each: a suite's models are too small to share.
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization test-hosts samples coverage clean
@@ -28,6 +30,7 @@ demo-tiny: $(VENV)/.pyannote
 	@ASR_MODEL=tests/models/whisper-tiny DIARIZATION_MODEL=tests/models/pyannote-tiny SUMMARIZE_MODEL=embedded \
 	  $(PY) -m serving demo "$${AUDIO:-tests/models/held_out/three_people_noisy.flac}"
 
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev ## The whole suite
 	$(PY) -m pytest $(WORKERS)
 
