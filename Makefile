@@ -47,7 +47,7 @@ evaluate: $(VENV)/.dev ## Quality and speed of the embedded engines on every rec
 	$(PY) -m evaluation.run
 
 bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the peers' rules
-	$(PY) -m benchmarks.merge
+	$(PY) -m benchmarks.merge --json benchmarks/results/merge.json --readme
 
 bench-asr: $(VENV)/.dev ## Whisper: accuracy, speed and memory beside the peers (needs flite and espeak-ng)
 	$(PY) -m benchmarks.asr --json benchmarks/results/asr.json --readme
