@@ -1,8 +1,9 @@
 """pyannote as it comes and as we run it. `python -m benchmarks.diarization` (`make bench-diarization`).
 
-speed    whole pipeline, real architectures at random weights: each system at the batch size that suits it best, in turn
-memory   how much a long recording takes beyond a short one, each in a fresh process
-gpu      where there is CUDA: seconds per hour of audio and video memory
+speed      whole pipeline, real architectures at random weights: each system at the batch size that suits it best, in turn
+memory     how much a long recording takes beyond a short one, each in a fresh process
+dialogues  the whole job with both trained tiny models, on dialogues that were held out (needs flite and espeak-ng)
+gpu        where there is CUDA: seconds per hour of audio and video memory
 
 What random weights say is noise, but of the same amount: turns of several speakers, which have to come out the same.
 """
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import diarization_dialogues
 from benchmarks.diarization_worker import EXACT, OURS, STOCK, SYSTEMS, Measured, Worker
 from evaluation.report import aligned
 from evaluation.run import ROOT, Check, announced, check_table, describe_machine
@@ -36,7 +38,7 @@ RECORDINGS = (
     "samples/call.flac",
     *(f"tests/models/held_out/{n}.flac" for n in ("two_people", "three_people_noisy")),
 )
-PARTS = ("speed", "memory", "gpu")
+PARTS = ("speed", "memory", "dialogues", "gpu")
 PACKAGES = ("torch", "pyannote.audio")
 BATCHES = (1, 2, 4, 8, 16, 32)
 GPU_BATCH = 32
@@ -62,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, metavar="N", help="sizes to try (default: 1 to 32)")
     parser.add_argument("--memory-minutes", type=float, nargs=2, default=(5, 30), metavar=("SHORT", "LONG"))
     parser.add_argument("--memory-network", choices=("resnet34", "slim"), default="slim", help="slim: a hundredth of the work")
+    parser.add_argument("--dialogues", type=int, default=10, metavar="N", help="the first so many (default: 10)")
+    parser.add_argument("--dialogue-minutes", type=float, default=2.5, metavar="N", help="each that long (default: 2.5)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure as JSON")
     parser.add_argument(
         "--from", type=Path, nargs="+", metavar="PATH", dest="measured", help="print such files as one; measure nothing"
@@ -103,6 +107,9 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
             figures["speed"] = {"machine": machine, **speed(options, scratch)}
         if "memory" in options.only:
             figures["memory"] = {"machine": machine, **memory(options, scratch)}
+        if "dialogues" in options.only:
+            measured = diarization_dialogues.dialogues(scratch, options.dialogues, options.dialogue_minutes)
+            figures["dialogues"] = {"machine": machine, **measured}
         if "gpu" in options.only and (name := _gpu_name()) is not None:
             figures["gpu"] = {"machine": {**machine, "device": name}, **gpu(options, scratch)}
     return figures
@@ -226,7 +233,7 @@ def _gpu_name() -> str | None:
 def text(figures: Figures) -> str:
     """Every table that the figures allow, each below the machine it was measured on, then the promises."""
     parts = []
-    for title, tables in (("speed", _speed), ("memory", _memory), ("gpu", _gpu)):
+    for title, tables in (("speed", _speed), ("memory", _memory), ("dialogues", _dialogues), ("gpu", _gpu)):
         if title in figures:
             parts.append("\n".join(f"{name}: {value}" for name, value in figures[title]["machine"].items()))
             parts += tables(figures[title])
@@ -270,6 +277,10 @@ def _memory(figures: Figures) -> Iterator[str]:
     )
 
 
+def _dialogues(figures: Figures) -> Iterator[str]:
+    yield diarization_dialogues.text(figures)
+
+
 def _gpu(figures: Figures) -> Iterator[str]:
     rows = [(name, f"{one['wall_s']:.1f}", f"{one['vram_mb']:.0f}") for name, one in figures["systems"].items()]
     yield f"GPU, batches of {GPU_BATCH}\n" + aligned([("system", "s per hour of audio", "peak VRAM MB"), *rows])
@@ -289,6 +300,8 @@ def checks(figures: Figures) -> list[Check]:
         grown, waveform = growth_mb(figures["memory"], OURS)
         limit = GROWTH * waveform
         found.append(Check("ours", "peak grows by, MB", f"{grown:.0f}", f"<= {limit:.0f}", grown <= limit))
+    if "dialogues" in figures:
+        found += diarization_dialogues.checks(figures["dialogues"])
     if "gpu" in figures:
         same = figures["gpu"]["same_turns"]
         found.append(Check("GPU", "turns", "the same" if same else "others", "the same", same))

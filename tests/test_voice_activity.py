@@ -279,3 +279,22 @@ def test_regions_of_a_meeting_cover_its_script_and_little_else() -> None:
         heard[round(region.start * 100) : round(region.end * 100)] = True
     assert (said & heard).sum() / said.sum() > 0.98
     assert (heard & ~said).sum() / (~said).sum() < 0.25
+
+
+def test_a_long_recording_is_heard_in_stretches_as_if_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = np.concatenate([recording("meeting.flac").samples, recording("call.flac").samples])
+    samples = np.resize(spoken, 200 * SAMPLE_RATE_HZ + 321)
+    in_stretches = speech_probabilities(Audio(samples))
+    monkeypatch.setattr(voice_activity, "_MOST_STRETCHES", 1)
+    in_one = speech_probabilities(Audio(samples))
+    assert in_stretches.shape == in_one.shape == (6251,)
+    first = -(-6251 // 3)
+    assert np.abs(in_stretches[:first] - in_one[:first]).max() < 1e-5
+    assert np.mean((in_stretches > 0.5) != (in_one > 0.5)) < 0.003
+
+
+def test_a_recording_under_two_minutes_is_heard_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.resize(recording("call.flac").samples, 119 * SAMPLE_RATE_HZ)
+    probabilities = speech_probabilities(Audio(samples))
+    monkeypatch.setattr(voice_activity, "_MOST_STRETCHES", 1)
+    np.testing.assert_array_equal(probabilities, speech_probabilities(Audio(samples)))
