@@ -77,7 +77,8 @@ def speech_probabilities(audio: Audio, control: Control | None = None) -> FloatA
     """The probability of speech in each frame of `FRAME_S` seconds, read-only, shape (ceil(samples / 512),).
 
     Computed once per `Audio`, for as long as that lives: a second caller waits for the first one's result. Costs about 6 ms of
-    one CPU core per second of audio, 3 ms in recordings of 8 minutes and more. Raises `EngineUnavailable` when Silero VAD is not installed.
+    one CPU core per second of audio, 3 ms in recordings of 8 minutes and more. Raises `EngineUnavailable` when Silero VAD is
+    not installed.
     """
     with _memory_lock:
         entry = _memory.setdefault(audio, _Entry())
