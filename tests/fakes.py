@@ -150,8 +150,8 @@ class FakeWindowEngine:
     """Hears in each window what `script(window, prompt, temperature)` says; a token is a character.
 
     Guarantees: windows, prompts, temperatures and batch sizes are passed on unchanged and recorded; words (at spaces) lie
-    evenly over the window; a batch larger than `room` raises MemoryError while it is written. Which language and how much
-    silence it hears is `languages_heard(window)` and `no_speech(window)`.
+    evenly over the window, but WORDS IN CAPITALS get 20 ms each; a batch larger than `room` raises MemoryError while it is
+    written. Which language and how much silence it hears is `languages_heard(window)` and `no_speech(window)`.
     """
 
     can_translate = True
@@ -222,5 +222,9 @@ class _FakeBatch:
 
 def _evenly(text: str, seconds: float) -> tuple[Word, ...]:
     words = text.split()
-    step = seconds / max(len(words), 1)
-    return tuple(Word(" " + word, at * step, (at + 1) * step, 0.5) for at, word in enumerate(words))
+    soundless = sum(map(str.isupper, words))
+    step = (seconds - 0.02 * soundless) / max(len(words) - soundless, 1)
+    placed, at = [], 0.0
+    for word in words:
+        placed.append(Word(" " + word, at, at := at + (0.02 if word.isupper() else step), 0.5))
+    return tuple(placed)

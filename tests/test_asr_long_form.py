@@ -360,3 +360,19 @@ def test_without_word_timestamps_segments_keep_their_times() -> None:
     got = transcribe(FakeWindowEngine(says_its_text), word_timestamps=False)
     assert list(got.words()) == []
     assert [(segment.start, segment.end) for segment in got.segments][:2] == [(0.0, 6.0), (10.0, 18.0)]
+
+
+def test_words_that_no_sound_was_left_for_are_dropped_and_a_warning_says_so() -> None:
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        return Utterance(
+            TEXTS[which(window)] + (" THANKS FOR WATCHING THIS VIDEO AND SUBSCRIBE." if which(window) == 1 else "")
+        )
+
+    got = transcribe(FakeWindowEngine(script))
+    assert got.text == "".join(TEXTS).strip()
+    assert [warning.code for warning in got.warnings] == ["words_without_sound"]
+    assert got.warnings[0].message.startswith("In 1 window(s) ")
+    # A translation's words are not in the order of the sound.
+    translated = transcribe(FakeWindowEngine(script), task="translate")
+    assert "WATCHING" in translated.text
+    assert translated.warnings == ()

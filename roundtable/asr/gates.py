@@ -115,20 +115,27 @@ def without_tail_loop(tokens: Sequence[int]) -> Sequence[int]:
     return tokens[: len(tokens) - _looping(tokens)]
 
 
+def fastest_s(text: str) -> float:
+    """The least time in which this can be said, in seconds."""
+    spoken = _spoken(text)
+    syllables = sum(character.isnumeric() or _SYLLABLE.match(character) is not None for character in spoken)
+    return syllables / _SYLLABLES_PER_S + (len(spoken) - syllables) / _LETTERS_PER_S
+
+
 def _says_silence(attempt: Attempt) -> bool:
     return attempt.no_speech_prob > _SILENCE_PROB and attempt.avg_logprob < _LEAST_LOGPROB
 
 
 def _faults(attempt: Attempt) -> list[str]:
-    fastest_s = _fastest_s(attempt.text)
+    least_s = fastest_s(attempt.text)
     slowest, swiftest = (attempt.speech_s * pace for pace in _ORDINARY_PACE)
-    calm = attempt.finished and fastest_s <= swiftest
-    most_compression = _REPEATED_COMPRESSION if calm and fastest_s >= slowest else _MOST_COMPRESSION
+    calm = attempt.finished and least_s <= swiftest
+    most_compression = _REPEATED_COMPRESSION if calm and least_s >= slowest else _MOST_COMPRESSION
     verdicts = {
         "avg_logprob": not attempt.avg_logprob >= _LEAST_LOGPROB,  # NaN fails
         "compression_ratio": _compression(_one_byte_each(attempt.text)) > most_compression,
         "loop": not calm and _looping(attempt.tokens) > 0,
-        "speed": fastest_s > attempt.speech_s + _SLACK_S or _left_out(attempt),
+        "speed": least_s > attempt.speech_s + _SLACK_S or _left_out(attempt),
         "unfinished": not attempt.finished,
     }
     return [name for name, failed in verdicts.items() if failed]
@@ -151,13 +158,6 @@ def _left_out(attempt: Attempt) -> bool:
 def _spoken(text: str) -> str:
     """The letters and digits."""
     return "".join(character for character in text if character.isalnum())
-
-
-def _fastest_s(text: str) -> float:
-    """The least time in which this can be said."""
-    spoken = _spoken(text)
-    syllables = sum(character.isnumeric() or _SYLLABLE.match(character) is not None for character in spoken)
-    return syllables / _SYLLABLES_PER_S + (len(spoken) - syllables) / _LETTERS_PER_S
 
 
 def _one_byte_each(text: str) -> bytes:

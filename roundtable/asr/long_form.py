@@ -18,6 +18,7 @@ from roundtable.asr import TranscribeOptions
 from roundtable.asr.gates import TEMPERATURES, Attempt, choose, confirmed_silence, failures, without_tail_loop
 from roundtable.asr.prompting import leaks, loses, previous_tokens
 from roundtable.asr.segmentation import cut_segments
+from roundtable.asr.soundless import without_soundless
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt, WindowEngine
 from roundtable.audio import Audio
 from roundtable.control import Control
@@ -125,6 +126,7 @@ class _Job:
     _smaller_batches: bool = field(init=False, default=False)
     _leaked: set[int] = field(init=False, default_factory=set)
     _overflowed: set[int] = field(init=False, default_factory=set)
+    _soundless: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._previous = tuple(previous_tokens(self.engine.encode_text, self.options.prompt, self.options.hotwords))
@@ -155,6 +157,11 @@ class _Job:
                 f"In {len(self._overflowed)} window(s) the model's numbers overflowed; what was said there may be missing."
             )
             found.append(Warning_("asr", "numbers_overflowed", message))
+        if self._soundless:
+            message = (
+                f"In {len(self._soundless)} window(s) the model wrote words that no sound was left for; they were dropped."
+            )
+            found.append(Warning_("asr", "words_without_sound", message))
         return tuple(found)
 
     def _hear(self, waiting: Sequence[int], language: Language | _PooledLanguage) -> None:
@@ -189,6 +196,7 @@ class _Job:
         prompt = Prompt(language.code, self.options.task, self._previous)
         self._leaked -= set(batch)
         self._overflowed -= set(batch)
+        self._soundless -= set(batch)
         tries = self._settle(encoded, batch, no_speech, prompt)
         aligned = encoded.align([decoded for _, decoded in tries], replace(prompt, previous=()))
         self.control.check()
@@ -198,8 +206,12 @@ class _Job:
         if len(self._overflowed) == len(self.windows):
             raise EngineFailed("The ASR model computes no numbers: its weights are damaged, or ASR_DTYPE is too narrow for it.")
         for at, window, (attempt, _), words in zip(batch, windows, tries, aligned, strict=True):
-            said = () if confirmed_silence(attempt) else tuple(_in_file_time(window, words))
-            self._heard[at] = _Heard(language.code, attempt, said)
+            said = () if confirmed_silence(attempt) else words
+            if self.options.task == "transcribe":  # a translation is not in the order of the sound
+                said, written = without_soundless(said), said
+                if len(said) < len(written):
+                    self._soundless.add(at)
+            self._heard[at] = _Heard(language.code, attempt, tuple(_in_file_time(window, said)))
             self.control.report("asr", len(self._heard) / len(self.windows))
 
     def _settle(self, encoded: EncodedBatch, batch: Sequence[int], no_speech: Sequence[float], prompt: Prompt) -> list[_Try]:
