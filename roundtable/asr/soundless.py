@@ -1,8 +1,8 @@
 """Words that no sound is left for: what Whisper makes up once it has heard everything, or to end a sentence its own way.
 
 The alignment has to put them somewhere, and gives each the least it can, a step or two of 20 ms. Several such words in a row
-were not said: nobody talks more than twice as fast as the fastest. Where real words come out like that, it is the alignment that
-went wrong, and then their time is found with the words beside them; those stay.
+were not said: nobody talks more than twice as fast as the fastest. Where real words come out like that, it is the alignment
+that went wrong, and then their time is found with the words beside them; those stay.
 """
 
 from __future__ import annotations
