@@ -114,7 +114,7 @@ class KnownSpeaker(BaseModel):
         seen = _JOINERS.sub("", value)
         if not seen or not seen.isprintable():
             raise ValueError("must be printable characters")
-        if _RESERVED_NAME.fullmatch(seen):
+        if _RESERVED_NAME.fullmatch(unicodedata.normalize("NFKC", seen)):
             raise ValueError("must not be what an unknown speaker is called, such as SPEAKER_00")
         return value
 
@@ -267,7 +267,7 @@ class InferenceConfig(BaseModel):
     def _ordered_bounds(self) -> InferenceConfig:
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise ValueError("min_speakers must not be greater than max_speakers")
-        if self.summary_min_tokens > self.summary_max_tokens:
+        if self.summary_min_tokens > self.summary_max_tokens and "summary_min_tokens" in self.model_fields_set:
             raise ValueError("summary_min_tokens must not be greater than summary_max_tokens")
         return self
 

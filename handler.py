@@ -212,7 +212,7 @@ class EndpointHandler:
         options = SummarizeOptions(
             format=config.summary_format,
             max_tokens=config.summary_max_tokens,
-            min_tokens=config.summary_min_tokens,
+            min_tokens=min(config.summary_min_tokens, config.summary_max_tokens),
             language="en" if config.task == "translate" else transcript.language.code if transcript.language else None,
         )
         with run.degrades("summarize", "The summary could not be made; the transcript is complete."), run.timed("summarize"):

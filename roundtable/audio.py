@@ -174,7 +174,10 @@ def decode_base64(text: str, *, max_bytes: int) -> bytes:
     try:
         return binascii.a2b_base64(encoded, strict_mode=True)
     except binascii.Error as exc:
-        raise InvalidBase64("The audio is not base64: a character or the padding (=) is wrong.") from exc
+        raise InvalidBase64(
+            "The audio is not base64: a character or the padding (=) is wrong. Send the recording itself: "
+            "paths and URLs are not taken."
+        ) from exc
 
 
 class _Bytes(io.BytesIO):

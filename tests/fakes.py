@@ -150,8 +150,9 @@ class FakeWindowEngine:
     """Hears in each window what `script(window, prompt, temperature)` says; a token is a character.
 
     Guarantees: windows, prompts, temperatures and batch sizes are passed on unchanged and recorded; words (at spaces) lie
-    evenly over the window, but WORDS IN CAPITALS get 20 ms each; a batch larger than `room` raises MemoryError while it is
-    written. Which language and how much silence it hears is `languages_heard(window)` and `no_speech(window)`.
+    evenly over the window, but WORDS IN CAPITALS get 20 ms each, and ~ is time without a word; a batch larger than `room`
+    raises MemoryError while it is written. Which language and how much silence it hears is `languages_heard(window)` and
+    `no_speech(window)`.
     """
 
     can_translate = True
@@ -227,4 +228,4 @@ def _evenly(text: str, seconds: float) -> tuple[Word, ...]:
     placed, at = [], 0.0
     for word in words:
         placed.append(Word(" " + word, at, at := at + (0.02 if word.isupper() else step), 0.5))
-    return tuple(placed)
+    return tuple(word for word in placed if word.text != " ~")

@@ -363,16 +363,54 @@ def test_without_word_timestamps_segments_keep_their_times() -> None:
 
 
 def test_words_that_no_sound_was_left_for_are_dropped_and_a_warning_says_so() -> None:
+    said = " It was said that the second one would be by far the longest one of them all."
+
     def script(window: Window, prompt: Any, temperature: float) -> Utterance:
-        return Utterance(
-            TEXTS[which(window)] + (" THANKS FOR WATCHING THIS VIDEO AND SUBSCRIBE." if which(window) == 1 else "")
-        )
+        return Utterance(said + " THANKS FOR WATCHING THIS." if which(window) == 1 else TEXTS[which(window)])
 
     got = transcribe(FakeWindowEngine(script))
-    assert got.text == "".join(TEXTS).strip()
+    assert got.text == "".join((TEXTS[0], said, *TEXTS[2:])).strip()
     assert [warning.code for warning in got.warnings] == ["words_without_sound"]
     assert got.warnings[0].message.startswith("In 1 window(s) ")
     # A translation's words are not in the order of the sound.
     translated = transcribe(FakeWindowEngine(script), task="translate")
     assert "WATCHING" in translated.text
     assert translated.warnings == ()
+
+
+def test_a_sentence_that_a_window_passes_over_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_form, "speech_probabilities", lambda audio, _: np.ones(2000, np.float32))
+    asked: list[tuple[float, float]] = []
+
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        asked.append((round(window.start, 2), round(window.end, 2)))
+        if window.duration_s < 5.0:
+            return Utterance(" Lost sentence.", logprob=-0.3)
+        return Utterance(" Two is ~ ~ the end." if which(window) == 1 else TEXTS[which(window)])
+
+    got = transcribe(FakeWindowEngine(script), prompt="Earlier.", word_timestamps=True)
+    assert got.text == "One comes first. Two is Lost sentence. the end. Three. Four follows now. Five ends it."
+    of_second = [segment for segment in got.segments if 10.0 <= segment.start < 20.0]
+    assert [(word.text, round(word.start, 2)) for segment in of_second for word in segment.words] == [
+        (" Two", 10.0),
+        (" is", 11.33),
+        (" Lost", 12.67),
+        (" sentence.", 14.0),
+        (" the", 15.33),
+        (" end.", 16.67),
+    ]
+    assert [segment.avg_logprob for segment in of_second] == pytest.approx([-0.1, -0.3, -0.1])
+    assert asked[-1] == (12.67, 15.33)
+    assert asked.count(asked[-1]) == 1  # without the prompt, and not at rising temperatures
+    assert got.warnings == ()
+
+
+def test_a_second_hearing_that_fails_a_gate_fills_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_form, "speech_probabilities", lambda audio, _: np.ones(2000, np.float32))
+
+    def script(window: Window, prompt: Any, temperature: float) -> Utterance:
+        if window.duration_s < 5.0:
+            return Utterance(" la" * 60, logprob=-0.1)
+        return Utterance(" Two is ~ ~ the end." if which(window) == 1 else TEXTS[which(window)])
+
+    assert " la" not in transcribe(FakeWindowEngine(script)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 
 import pytest
@@ -63,6 +64,14 @@ def test_characters_that_are_syllables_take_longer_than_letters() -> None:
 def test_real_words_whose_sound_went_to_a_neighbour_stay() -> None:
     # A phrase said three times, aligned as if the first had taken all the time.
     heard = words(*said("call me back", 0.3), ("tomorrow", 3.0), *said("call me back tomorrow", 0.02))
+    assert without_soundless(heard) == heard
+
+
+@pytest.mark.parametrize("stretched", [[("a", 0.06), ("um", 2.74)], [("a", 0.06), ("table", 0.3)]])
+def test_real_words_whose_sound_went_to_the_word_after_the_next_or_into_a_gap_stay(stretched: list[tuple[str, float]]) -> None:
+    heard = words(*said("Peter said", 0.4), *said("please send the report today", 0.02), *stretched)
+    if stretched[-1][1] < 1.0:  # a comma has the time: no word does
+        heard = (*heard[:2], *(replace(word, start=word.start + 2.4, end=word.end + 2.4) for word in heard[2:]))
     assert without_soundless(heard) == heard
 
 

@@ -22,7 +22,7 @@ from roundtable.asr.checkpoint import load_checkpoint  # noqa: E402
 from roundtable.asr.speculative import decode_assisted  # noqa: E402
 from roundtable.asr.whisper import WhisperTranscriber  # noqa: E402
 from roundtable.asr.window_engine import Prompt  # noqa: E402
-from roundtable.audio import SAMPLE_RATE_HZ, Audio  # noqa: E402
+from roundtable.audio import SAMPLE_RATE_HZ, Audio, decode_audio  # noqa: E402
 from roundtable.control import Control  # noqa: E402
 from roundtable.errors import Cancelled, DeadlineExceeded, InvalidSettings, OutOfMemory, Unsupported  # noqa: E402
 from roundtable.transcript import Transcript  # noqa: E402
@@ -33,6 +33,7 @@ from tests.models.conversations import Recording  # noqa: E402
 from tests.models.speech import missing_synthesiser  # noqa: E402
 
 TINY = Path(__file__).parent / "models" / "whisper-tiny"
+HELD_OUT = TINY.parent / "held_out"
 
 spoken = pytest.mark.skipif(bool(missing_synthesiser()), reason=f"the recordings are made here: {missing_synthesiser()}")
 
@@ -237,6 +238,13 @@ def test_one_sample_more_or_less_around_a_window_is_no_other_text() -> None:
 def test_the_shortest_recordings_are_no_error(count: int) -> None:
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, count).astype(np.float32)
     assert hear(Audio(noise)).text == ""
+
+
+def test_a_sentence_at_the_end_of_a_full_window_is_not_passed_over() -> None:
+    recording = decode_audio((HELD_OUT / "two_people.flac").read_bytes(), max_bytes=10**7, max_seconds=300)
+    for seconds in (33, 36):  # from one window on, and two
+        transcript = hear(Audio(recording.samples[: seconds * SAMPLE_RATE_HZ]))
+        assert transcript.text.count("She said David was special.") == 1
 
 
 @spoken

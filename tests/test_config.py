@@ -57,7 +57,7 @@ LIMITS: list[tuple[str, list[Any], list[Any]]] = [
     ("max_speakers", [1, MAX_SPEAKERS], [0, MAX_SPEAKERS + 1]),
     ("temperature", [0, 1], [-0.01, 1.01, "nan", "inf"]),
     ("timeout_s", [0.001, 86400], [0, -1, 86401, "nan", "inf"]),
-    ("summary_max_tokens", [30, 8192], [0, 8193]),
+    ("summary_max_tokens", [1, 8192], [0, 8193]),
     ("summary_min_tokens", [0, 530], [-1, 8193]),
     ("language", ["en", "EN", "auto", "zh-TW", "yue"], ["english!", "e", "../x", "en-"]),
     ("task", ["transcribe", "translate"], ["summarize", ""]),
@@ -77,6 +77,7 @@ LIMITS: list[tuple[str, list[Any], list[Any]]] = [
             *([known("a\nb")], [known("a\tb")], [known("a\x00")], [known("\u202eannA")], [known("\u200c")], [known("\ud800")]),
             *(
                 [known("SPEAKER_00")],
+                [known("ＳＰＥＡＫＥＲ_00")],
                 [known(" speaker_7 ")],
                 [known("Speaker 12")],
                 [known("UNKNOWN")],
@@ -133,7 +134,7 @@ def test_bounds_must_be_in_order() -> None:
     with pytest.raises(InvalidParameters, match="min_speakers must not be greater than max_speakers"):
         InferenceConfig.parse({"min_speakers": 3, "max_speakers": 2})
     with pytest.raises(InvalidParameters, match="summary_min_tokens must not be greater"):
-        InferenceConfig.parse({"summary_max_tokens": 10})
+        InferenceConfig.parse({"summary_max_tokens": 10, "summary_min_tokens": 30})
 
 
 def test_language_and_hotwords_are_normalised() -> None:
@@ -247,3 +248,8 @@ def test_a_wrong_variable_is_named(environment: pytest.MonkeyPatch, variable: st
     with pytest.raises(InvalidSettings) as caught:
         ModelSettings.load()
     assert caught.value.message.startswith(f"{variable}: ")
+
+
+def test_a_short_summary_needs_no_other_parameter() -> None:
+    """The default minimum of 30 is more than that."""
+    assert InferenceConfig.parse({"summary_max_tokens": 10}).summary_max_tokens == 10

@@ -104,6 +104,14 @@ def test_a_reference_is_told_by_its_place() -> None:
     assert warning.message.startswith("Speaker reference 2 of 3 ")
 
 
+def test_one_voice_under_two_names_is_a_warning() -> None:
+    voices = {"SPEAKER_00": at(0)}
+    alike = named(said_by("SPEAKER_00"), voices, [("Anna", at(10)), ("Ben", at(11))], LIMIT)
+    assert [warning.code for warning in alike.warnings] == ["references_alike"]
+    assert "Anna" not in alike.warnings[0].message
+    assert named(said_by("SPEAKER_00"), voices, [("Anna", at(10)), ("Ben", at(60))], LIMIT).warnings == ()
+
+
 # --- Whatever the voices -----------------------------------------------------------------------------------------------
 
 labels = st.sampled_from([f"SPEAKER_{number:02d}" for number in range(6)])

@@ -1,6 +1,7 @@
 """A whole recording through an engine that hears 30 seconds: windows, batches, one language, second attempts, segments.
 
-    speech regions -> windows -> [encode -> language, no-speech -> write -> gates, retries -> word times] in batches -> segments
+    speech regions -> windows -> [encode -> language, no-speech -> write -> gates, retries -> word times] in batches
+                   -> speech without words, heard again -> segments
 
 Windows go in batches of about equal length, longest first; what comes out depends on none of that. The language is decided
 once for the recording, by all of its windows together: a batch is written in the language heard so far, and the few that turn
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.gates import TEMPERATURES, Attempt, choose, confirmed_silence, failures, without_tail_loop
+from roundtable.asr.holes import fills, holes
 from roundtable.asr.prompting import leaks, loses, previous_tokens
 from roundtable.asr.segmentation import cut_segments
 from roundtable.asr.soundless import without_soundless
@@ -24,7 +26,7 @@ from roundtable.audio import Audio
 from roundtable.control import Control
 from roundtable.errors import EngineFailed, OutOfMemory, Unsupported
 from roundtable.transcript import Language, Segment, Transcript, Warning_, Word
-from roundtable.voice_activity import speech_regions
+from roundtable.voice_activity import speech_probabilities, speech_regions
 from roundtable.windows import Window, pack_windows
 
 _MIN_SILENCE_S, _PAD_S = 0.3, 0.2
@@ -50,8 +52,8 @@ def transcribe(
     job = _Job(engine, turn, windows, options, control)
     spoken, heard = job.run(language)
     segments: list[Segment] = []
-    for of_window in heard:
-        segments += cut_segments(of_window.words, regions, spoken.code, of_window.attempt.quality)
+    for stretch in job.without_holes(heard, spoken):
+        segments += cut_segments(stretch.words, regions, spoken.code, stretch.attempt.quality)
     if not options.word_timestamps:
         segments = [replace(segment, words=()) for segment in segments]
     return Transcript(tuple(segments), spoken, job.warnings())
@@ -83,7 +85,7 @@ _Try = tuple[Attempt, Decoded]
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What one window came to. `words` are in file time."""
+    """What one window, or a stretch of it, came to. `words` are in file time."""
 
     language: str
     attempt: Attempt
@@ -113,13 +115,14 @@ class _PooledLanguage:
 
 @dataclass(slots=True)
 class _Job:
-    """One recording on its way through the engine."""
+    """One recording on its way through the engine. `again`: its windows are holes, heard once more and at one temperature."""
 
     engine: WindowEngine
     turn: threading.Lock
     windows: Sequence[Window]
     options: TranscribeOptions
     control: Control
+    again: bool = False
     _previous: tuple[int, ...] = field(init=False)
     _heard: dict[int, _Heard] = field(init=False, default_factory=dict)
     _batch_size: int = field(init=False)
@@ -143,6 +146,32 @@ class _Job:
         verdict = pooled.verdict()
         self._hear([at for at in longest_first if self._heard[at].language != verdict.code], verdict)
         return verdict, [self._heard[at] for at in range(len(self.windows))]
+
+    def without_holes(self, heard: Sequence[_Heard], language: Language) -> list[_Heard]:
+        """What was heard, in order, with what is heard on a second hearing where a window's words leave speech out."""
+        probabilities = speech_probabilities(self.windows[0].audio, self.control)
+        missing = [
+            (at, hole)
+            for at, (window, of_window) in enumerate(zip(self.windows, heard, strict=True))
+            for hole in holes(window, of_window.words, probabilities)
+        ]
+        if not missing:
+            return list(heard)
+        options = replace(self.options, prompt=None, hotwords=())
+        again = _Job(self.engine, self.turn, [hole for _, hole in missing], options, self.control, again=True)
+        _, found = again.run(language.code)
+        self._smaller_batches |= again._smaller_batches
+        filled: list[_Heard] = []
+        for at, whole in enumerate(heard):
+            rest = whole
+            for (of_window, hole), inside in zip(missing, found, strict=True):
+                before = tuple(word for word in rest.words if word.end <= hole.start)
+                after = rest.words[len(before) :]
+                if of_window == at and fills(inside.attempt, inside.words, before, after):
+                    filled += [replace(rest, words=before), inside]
+                    rest = replace(rest, words=after)
+            filled.append(rest)
+        return filled
 
     def warnings(self) -> tuple[Warning_, ...]:
         found = []
@@ -212,7 +241,8 @@ class _Job:
                 if len(said) < len(written):
                     self._soundless.add(at)
             self._heard[at] = _Heard(language.code, attempt, tuple(_in_file_time(window, said)))
-            self.control.report("asr", len(self._heard) / len(self.windows))
+            if not self.again:
+                self.control.report("asr", len(self._heard) / len(self.windows))
 
     def _settle(self, encoded: EncodedBatch, batch: Sequence[int], no_speech: Sequence[float], prompt: Prompt) -> list[_Try]:
         """The best of as many attempts as each row needs: most need one."""
@@ -241,7 +271,7 @@ class _Job:
                     tries[row] = [heard]
                 else:
                     tries[row].append(heard)
-        for temperature in TEMPERATURES:
+        for temperature in () if self.again else TEMPERATURES:
             if temperature > first:
                 failing = [row for row in rows if all(failures(attempt) for attempt, _ in tries[row])]
                 for row, heard in zip(failing, write(failing, plain, temperature), strict=True):
@@ -272,7 +302,9 @@ class _Job:
         if len(kept) == len(best.tokens):
             return best, decoded
         text = self.engine.decode_text(kept)
-        return replace(best, text=text, tokens=tuple(kept)), Decoded(tuple(kept), decoded.logprobs[: len(kept)], False)
+        return replace(best, text=text, tokens=tuple(kept), finished=False), Decoded(
+            tuple(kept), decoded.logprobs[: len(kept)], False
+        )
 
 
 def _leads_astray(prompted: Attempt, plain: Attempt) -> bool:

@@ -8,6 +8,7 @@ that went wrong, and then their time is found with the words beside them; those 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from roundtable.asr.gates import fastest_s
 from roundtable.transcript import Word
@@ -21,6 +22,12 @@ _LEAST_WORDS, _LEAST_S = 3, 0.3
 _TIMES_TOO_FAST = 2.5
 _ORDINARY = 3.0
 """How much longer than the least time that words can be said in people take for them."""
+
+_BESIDE = 2
+"""Words on either side of a run that may have got its time."""
+
+_PAUSE_S = 0.45
+"""The longest that a window keeps, and a step of the alignment."""
 
 _MOST_OF_A_WINDOW = 0.75
 """Where more than this were to go, the alignment is worth nothing."""
@@ -51,9 +58,14 @@ def _can_be_said(words: Sequence[Word], run: range) -> bool:
     took_s = words[run.stop - 1].end - words[run.start].start
     if least_s < _LEAST_S or took_s * _TIMES_TOO_FAST >= least_s:
         return True
-    beside = (*words[max(0, run.start - 1) : run.start], *words[run.stop : run.stop + 1])
-    to_spare_s = sum(max(0.0, word.end - word.start - _ORDINARY * fastest_s(word.text)) for word in beside)
-    return to_spare_s > least_s * _ORDINARY / 2
+    return _to_spare_s(words[max(0, run.start - _BESIDE) : run.stop + _BESIDE]) > least_s * _ORDINARY / 2
+
+
+def _to_spare_s(words: Sequence[Word]) -> float:
+    """Sound that these words have beyond what they need: in words that are drawn out, and in gaps, which in a window are speech
+    when they are longer than the pauses that it keeps."""
+    drawn_out = sum(max(0.0, word.end - word.start - _ORDINARY * fastest_s(word.text)) for word in words)
+    return drawn_out + sum(max(0.0, right.start - left.end - _PAUSE_S) for left, right in pairwise(words))
 
 
 def _text(words: Sequence[Word]) -> str:

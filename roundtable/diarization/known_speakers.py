@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from operator import attrgetter
 
 import numpy as np
@@ -31,7 +32,8 @@ def named(
     A speaker gets at most one name and a name goes to at most one speaker. Only pairs closer than `most_distance` (cosine
     distance, 0 to 2) are made; of all ways to make them, the one that undercuts it by most in sum is taken. So a plain
     likeness is never given up for the sake of two doubtful ones. Strangers are SPEAKER_00, SPEAKER_01, … by first appearance.
-    Times, order and warnings stay. The order of the references matters only where two ways are exactly as good.
+    Times and order stay; two references that are one voice are a warning more. The order of the references matters only where
+    two ways are exactly as good.
     """
     labels = _by_first_appearance(diarization)
     speakers = {label: unit for label in labels if (unit := _unit(voices.get(label))) is not None}
@@ -44,6 +46,7 @@ def named(
         turns=tuple(replace(turn, speaker=names[turn.speaker]) for turn in diarization.turns),
         overlaps=tuple(replace(turn, speaker=names[turn.speaker]) for turn in diarization.overlaps),
         embeddings={names[label]: voice for label, voice in diarization.embeddings.items() if label in names},
+        warnings=(*diarization.warnings, *_one_voice(list(known.values()), most_distance)),
     )
 
 
@@ -54,6 +57,17 @@ def unusable(position: int, count: int) -> Warning_:
         "reference_unusable",
         f"Speaker reference {position} of {count} holds too little speech to know a voice by; nobody is named after it.",
     )
+
+
+_ONE_VOICE = 0.25
+"""References closer than this share of the distance that is allowed hardly belong to two people."""
+
+
+def _one_voice(known: Sequence[NDArray[np.float64]], most_distance: float) -> tuple[Warning_, ...]:
+    if all(1.0 - float(one @ other) >= _ONE_VOICE * most_distance for one, other in combinations(known, 2)):
+        return ()
+    message = "Two speaker references sound like one voice: which of the two names a speaker gets is a matter of chance."
+    return (Warning_("diarize", "references_alike", message),)
 
 
 def _by_first_appearance(diarization: Diarization) -> list[str]:
