@@ -58,8 +58,8 @@ _ENGLISH = _Phrases(
     text="Summarize the conversation in a few sentences: what it was about, what was decided, and who will do what. "
     "Answer with the summary alone.",
     structured="Summarize the conversation as one JSON object of this shape, and write nothing else:",
-    evidence='"evidence" lists the numbers in square brackets of the lines that say it. "owner" is a speaker or a name that was
-    ' 'said, "due" the time that was said; null where nobody or no time was named. Leave lists empty where there is nothing.',
+    evidence='"evidence" lists the numbers in square brackets of the lines that say it. "owner" is a speaker or a name that '
+    'was said, "due" the time that was said; null where nobody or no time was named. Leave lists empty where there is nothing.',
     notes="This is one part of a longer conversation. Note every fact, decision and task in it as one JSON object of this "
     "shape, and write nothing else:",
     condense="These are notes of a conversation. Join those that say the same and keep everything else, as one JSON object of "
@@ -78,7 +78,7 @@ _GERMAN = _Phrases(
     "Antworte nur mit der Zusammenfassung.",
     structured="Fasse das Gespräch als ein JSON-Objekt dieser Form zusammen und schreibe sonst nichts:",
     evidence='"evidence" nennt die Nummern in eckigen Klammern der Zeilen, die es belegen. "owner" ist ein Sprecher oder ein '
-    'genannter Name, "due" der genannte Zeitpunkt; null, wo niemand oder keiner genannt wurde. Listen ohne Inhalt bleiben leer.',
+    'genannter Name, "due" der genannte Zeitpunkt; null, wo niemand oder keiner genannt wurde. Leere Listen bleiben leer.',
     notes="Dies ist ein Teil eines längeren Gesprächs. Notiere alle Tatsachen, Beschlüsse und Aufgaben daraus als ein "
     "JSON-Objekt dieser Form und schreibe sonst nichts:",
     condense="Dies sind Notizen zu einem Gespräch. Fasse zusammen, was dasselbe sagt, und behalte alles andere, als ein "
@@ -96,8 +96,8 @@ _FRENCH = _Phrases(
     text="Résume la conversation en quelques phrases : de quoi il s'agissait, ce qui a été décidé et qui fera quoi. "
     "Réponds avec le résumé seul.",
     structured="Résume la conversation sous la forme d'un seul objet JSON comme celui-ci, et n'écris rien d'autre :",
-    evidence='"evidence" donne les numéros entre crochets des lignes qui le disent. "owner" est un locuteur ou un nom prononcé,
-    ' '"due" le moment indiqué ; null si personne ou aucun moment n\'est nommé. Laisse vides les listes sans contenu.',
+    evidence='"evidence" donne les numéros entre crochets des lignes qui le disent. "owner" est un locuteur ou un nom '
+    'prononcé, "due" le moment indiqué ; null si personne ou aucun moment n\'est nommé. Laisse vides les listes sans contenu.',
     notes="Ceci est une partie d'une conversation plus longue. Note tous ses faits, décisions et tâches sous la forme d'un "
     "seul objet JSON comme celui-ci, et n'écris rien d'autre :",
     condense="Voici des notes sur une conversation. Réunis celles qui disent la même chose et garde tout le reste, sous la "
@@ -154,8 +154,8 @@ _PORTUGUESE = _Phrases(
     text="Resume a conversa em poucas frases: do que se tratava, o que foi decidido e quem fará o quê. "
     "Responde só com o resumo.",
     structured="Resume a conversa como um só objeto JSON desta forma, e não escrevas mais nada:",
-    evidence='"evidence" dá os números entre parênteses retos das linhas que o dizem. "owner" é um orador ou um nome que foi
-    dito, ' '"due" o momento que foi dito; null se ninguém ou nenhum momento foi nomeado. Deixa vazias as listas sem conteúdo.',
+    evidence='"evidence" dá os números entre parênteses retos das linhas que o dizem. "owner" é um orador ou nome que foi '
+    'dito, "due" o momento que foi dito; null se ninguém ou nenhum momento foi nomeado. Deixa vazias as listas sem conteúdo.',
     notes="Esta é uma parte de uma conversa mais longa. Anota todos os seus factos, decisões e tarefas como um só objeto JSON "
     "desta forma, e não escrevas mais nada:",
     condense="Estas são notas de uma conversa. Junta as que dizem o mesmo e mantém tudo o resto, como um só objeto JSON desta "
@@ -174,7 +174,7 @@ _DUTCH = _Phrases(
     "Antwoord met alleen de samenvatting.",
     structured="Vat het gesprek samen als één JSON-object van deze vorm, en schrijf verder niets:",
     evidence='"evidence" noemt de nummers tussen vierkante haken van de regels die het zeggen. "owner" is een spreker of een '
-    'genoemde naam, "due" het genoemde tijdstip; null waar niemand of geen tijdstip is genoemd. Laat lijsten zonder inhoud leeg.',
+    'genoemde naam, "due" het genoemde tijdstip; null waar niemand of geen tijdstip is genoemd. Laat lege lijsten leeg.',
     notes="Dit is een deel van een langer gesprek. Noteer alle feiten, besluiten en taken daarin als één JSON-object van deze "
     "vorm, en schrijf verder niets:",
     condense="Dit zijn notities van een gesprek. Voeg samen wat hetzelfde zegt en behoud al het andere, als één JSON-object "

@@ -42,16 +42,16 @@ _PRONOUNS = word_set(
 _GENERIC = word_set(
     "participants participant attendees speaker speakers team meeting discussion conversation summary overview decision "
     "decisions action actions item items next steps step key point points title topic topics main update updates follow-up "
-    "agenda call recap review notes general various several person people member members group everyone todo task tasks owner due q a"
+    "agenda call recap review notes general various several person people member members group everyone todo task tasks owner"
 )
 _SUBJECT = re.compile(
-   
-   
-   
-r"\s+(?:[A-ZÀ-Þ][\w’'-]+|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|asks|wants|suggested|suggests|promised|"
-r"proposed|proposes|mentioned|explained|reported|offered|confirmed|decided|plans|needs|and [A-ZÀ-Þ]\w+ (?:will|agreed|have))\b|"
-    r"[’']s\b" ) _TITLES = re.compile(
-r"\b(?:herr|frau|dr|prof|mr|mrs|ms|mme|monsieur|madame|señor|señora|signor|signora|meneer|mevrouw)\.?\s*$", re.I )
+    r"\s+(?:[A-ZÀ-Þ][\w’'-]+|and [A-ZÀ-Þ]\w+ (?:will|agreed|have)|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|"
+    r"asks|wants|suggested|suggests|promised|proposed|proposes|mentioned|explained|reported|offered|confirmed|decided|plans|"
+    r"needs)\b|[’']s\b"
+)
+_TITLES = re.compile(
+    r"\b(?:herr|frau|dr|prof|mr|mrs|ms|mme|monsieur|madame|señor|señora|signor|signora|meneer|mevrouw)\.?\s*$", re.IGNORECASE
+)
 
 
 class Source:
@@ -159,7 +159,7 @@ class Source:
             begins = _SENTENCE_BEGINS.search(text[: match.start()][-40:]) is not None
             if is_name and begins:
                 bare = folded(word)
-                common = bare in NEVER_NAMES or bare in _GENERIC or bare in _PRONOUNS or word.isupper() and len(word) < 2
+                common = bare in NEVER_NAMES or bare in _GENERIC or bare in _PRONOUNS or (word.isupper() and len(word) < 2)
                 is_name = not common and _SUBJECT.match(text, match.start() + len(word)) is not None
             if nouns and is_name:
                 follows = previous_named and text[previous_end : match.start()].isspace()
@@ -176,7 +176,7 @@ class Source:
 
 _AROUND_DATES = word_set(
     "by before on in at the of end until till due this next no later than within from now and a an for bis am vor im der des "
-    "zum ende um zur le la avant d' de du des au fin el antes del para en il entro prima di alla da ate o a fim voor op het einde te"
+    "zum ende um zur le la avant d' de du des au fin el antes del para en il entro prima di alla da ate o a fim voor op het"
 )
 
 
