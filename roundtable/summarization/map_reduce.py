@@ -17,7 +17,7 @@ from typing import Literal
 
 from roundtable.control import Control
 from roundtable.errors import EngineFailed
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.instructions import Task
 from roundtable.summarization.parts import split_lines
 from roundtable.summarization.rendering import Line
@@ -59,7 +59,7 @@ class MapReduce:
     """One conversation on its way through `writer`. `final_tokens` and `min_tokens` bound the last answer."""
 
     writer: Writer
-    window: Window
+    budget: Budget
     language: str | None
     structured: bool
     final_tokens: int
@@ -76,7 +76,7 @@ class MapReduce:
 
     def run(self, lines: Sequence[Line]) -> Outcome:
         """Raises what `writer` and `control` raise."""
-        final = self.window.answer(self.final_tokens)
+        final = self.budget.answer(self.final_tokens)
         task: Task = "structured" if self.structured else "text"
         prompt = self._fitting(task, lines, final)
         if prompt is None:
@@ -102,9 +102,9 @@ class MapReduce:
 
     def ask(self, task: Task, data: str) -> str | None:
         """One more answer, to `data` as it stands; None when that does not fit."""
-        final = self.window.answer(self.final_tokens)
+        final = self.budget.answer(self.final_tokens)
         prompt = self.writer.prompt(task, self.language, data)
-        if len(prompt.ids) > self.window.prompt(final):
+        if len(prompt.ids) > self.budget.prompt(final):
             return None
         return self._write([prompt], final, 0)[0].text
 
@@ -118,7 +118,7 @@ class MapReduce:
 
     def _fitting(self, task: Task, lines: Sequence[Line], answer: int) -> Prompt | None:
         """The prompt with all lines; None when it is too long."""
-        most = self.window.prompt(answer)
+        most = self.budget.prompt(answer)
         data = [str(line) for line in lines]
         # A token has a few characters: what is far too long need not be counted.
         if sum(map(len, data)) > 40 * most:
@@ -186,7 +186,7 @@ class MapReduce:
     def _room(self, task: Task, answer: int) -> int:
         """Tokens for the lines of a prompt."""
         around = len(self.writer.prompt(task, self.language, "").ids)
-        room = int((self.window.prompt(answer) - around) * (1 - _MARGIN))
+        room = int((self.budget.prompt(answer) - around) * (1 - _MARGIN))
         if room < _LEAST_ROOM:
             raise EngineFailed(
                 "The instructions for the summary leave no room for a conversation: the model takes too few tokens."
@@ -194,8 +194,8 @@ class MapReduce:
         return room
 
     def _notes_tokens(self) -> int:
-        share = max(_NOTES_LEAST, self.window.input_tokens // _NOTES_SHARE)
-        return min(share, _NOTES_MOST, self.window.output_tokens, self.window.input_tokens // 4)
+        share = max(_NOTES_LEAST, self.budget.input_tokens // _NOTES_SHARE)
+        return min(share, _NOTES_MOST, self.budget.output_tokens, self.budget.input_tokens // 4)
 
     def _write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int) -> tuple[Written, ...]:
         self.control.check()

@@ -15,7 +15,7 @@ from typing import Final
 from roundtable.control import Control
 from roundtable.errors import OutOfMemory
 from roundtable.summarization import SummarizeOptions, Summarizer
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.checks import Checks, sentences
 from roundtable.summarization.fallback import NothingUsable
 from roundtable.summarization.language import detect
@@ -51,17 +51,17 @@ class ModelSummarizer:
         if sum(count_tokens(turn.text) for turn in turns) < FEWEST_WORDS:
             return self._extractive.summarize(turns, options, control)
         job = _Job(self._writer, self._extractive, turns, options, control)
-        window: Window | None = self._writer.window
+        budget: Budget | None = self._writer.budget
         reduced = False
-        while window is not None:
+        while budget is not None:
             try:
-                summary = job.run(window)
+                summary = job.run(budget)
             except OutOfMemory:
-                window, reduced = window.smaller(), True
+                budget, reduced = budget.smaller(), True
                 continue
             if not reduced:
                 return summary
-            message = f"Memory ran out: the conversation was read in parts of at most {window.input_tokens} tokens."
+            message = f"Memory ran out: the conversation was read in parts of at most {budget.input_tokens} tokens."
             return replace(summary, warnings=(*summary.warnings, Warning_("summarize", "context_reduced", message)))
         raise OutOfMemory("There was not enough memory to summarize the conversation, however small the parts.")
 
@@ -82,14 +82,14 @@ class _Job:
         self._language = options.language or detect(" ".join(turn.text for turn in turns))
         self._source = Source(turns, self._language)
 
-    def run(self, window: Window) -> Summary:
+    def run(self, budget: Budget) -> Summary:
         options = self._options
         lines = transcript_lines(self._turns, self._writer.guard, ids=self._chats)
         self._control.check()
         json_wanted = self._structured and self._chats
         model = MapReduce(
             writer=self._writer,
-            window=window,
+            budget=budget,
             language=self._language,
             structured=json_wanted,
             final_tokens=2 * options.max_tokens if json_wanted else options.max_tokens,
