@@ -80,7 +80,7 @@ def test_no_room_for_a_header_is_an_error_and_not_an_endless_loop() -> None:
 words = st.lists(st.sampled_from(["a", "report.", "budget?", "Friday", "x" * 35, "é", "und"]), min_size=1, max_size=60)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(words, max_size=25), st.integers(20, 120))
 def test_every_word_of_every_turn_is_in_some_part_in_order(turns: list[list[str]], room: int) -> None:
     lines = [line(" ".join(said), number, f"[{number}] A (00:00): ") for number, said in enumerate(turns)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundtable.summarization.lenient_json import parse_object
@@ -15,10 +15,11 @@ from roundtable.transcript import ActionItem, Point
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(), JSON, min_size=1), st.sampled_from([None, 2]), st.booleans())
 def test_valid_json_is_read_as_it_is(value: dict[str, object], indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
@@ -113,6 +114,7 @@ def test_an_object_of_something_else_is_no_draft() -> None:
     assert read_draft('{"per_speaker": {"A": "x", "B": {"summary": "y"}}}') == Draft(per_speaker={"A": "x", "B": "y"})
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(["title", "summary", "key_points", "decisions", "action_items", "per_speaker"]), JSON))
 def test_whatever_the_types_are_a_draft_has_the_right_ones(value: dict[str, object]) -> None:
     draft = read_draft(json.dumps(value))

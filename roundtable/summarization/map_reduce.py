@@ -34,8 +34,8 @@ _MARGIN = 0.05
 _NOTES_SHARE, _NOTES_MOST, _NOTES_LEAST = 8, 2048, 128
 """Notes of a part take at most one token in this many of what the model can read, and never more than the second figure."""
 
-ReadNotes = Callable[[str, Sequence[Line]], Sequence[Line]]
-"""What a model noted on some lines, as lines again; none when its answer is of no use."""
+ReadNotes = Callable[[str, Sequence[Line]], Sequence[Line] | None]
+"""What a model noted on some lines, as lines again: none, if there is nothing to note. None when its answer is of no use."""
 
 Rescue = Callable[[Sequence[Line]], Sequence[Line]]
 """Notes on a part that the model wrote nothing of use about: no part goes missing."""
@@ -80,7 +80,8 @@ class MapReduce:
         task: Task = "structured" if self.structured else "text"
         prompt = self._fitting(task, lines, final)
         if prompt is None:
-            lines = self._reduced(self._noted("notes", lines, self.rescue), final)
+            notes = self._noted("notes", lines, self.rescue) or self.rescue(lines)
+            lines = self._reduced(notes, final)
             task = "structured_from_notes" if self.structured else "text_from_notes"
             prompt = self._fitting(task, lines, final)
             while prompt is None and len(lines) > 1:  # thinned by the sum of their tokens, and a few too many
@@ -135,7 +136,7 @@ class MapReduce:
         for answer, (_, part) in zip(answers, parts, strict=True):
             self._notes_cut += not answer.finished
             noted = self.read_notes(answer.text, part)
-            if not noted:
+            if noted is None:
                 self._rescued += 1
                 noted = rescue(part)
             for note in noted:

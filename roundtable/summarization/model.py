@@ -176,15 +176,17 @@ class _Job:
             warnings=(*outcome.warnings, *summary.warnings, *checks.warnings()),
         )
 
-    def _read_notes(self, answer: str, part: Sequence[Line]) -> Sequence[Line]:
+    def _read_notes(self, answer: str, part: Sequence[Line]) -> Sequence[Line] | None:
         """Notes of a chat model, checked at once: what is made up early would be cited later."""
         answer = without_thinking(answer)
         draft = read_draft(answer)
         if draft is None and has_words(answer) and not looks_like_json(answer):
             draft = Draft(key_points=tuple(Point(sentence, ()) for sentence in sentences(prose(answer))))
         if draft is None:
-            return ()
+            return None
         checked = Checks(self._source).draft(draft)
+        if draft.has_points() and not checked.has_points():
+            return None
         here = {id_ for line in part for id_ in line.evidence}
         notes = [(point.text, point.evidence) for point in checked.key_points]
         notes += [(f"Decision: {point.text}", point.evidence) for point in checked.decisions]
@@ -211,11 +213,11 @@ class _Job:
         return [Line(_cited(point.evidence) if self._chats else "", guard(point.text), point.evidence) for point in points]
 
 
-def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line]:
+def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line] | None:
     """Notes of a sequence-to-sequence model: its sentences. They are about the whole part."""
     ids = tuple(dict.fromkeys(id_ for line in part for id_ in line.evidence))
     text = " ".join(prose(answer).split())
-    return [Line("", text, ids)] if has_words(text) else []
+    return [Line("", text, ids)] if has_words(text) else None
 
 
 def replace_summary(draft: Draft, text: str) -> Draft:

@@ -149,8 +149,8 @@ class Source:
         return bool(forms) and all(form in self._words or form.removesuffix("s") in self._words for form in forms)
 
     def _names(self, text: str) -> Iterator[str]:
-        """Words written as names are, where grammar does not explain the capital: within a sentence, and at its beginning if it
-        is the one who does something. German writes every noun with one: there two in a row are asked for, or a title."""
+        """Words written as names are, where grammar does not explain the capital: within a sentence, and at its beginning if it is
+        the subject. German writes every noun with one: there two in a row are asked for, or a title."""
         nouns = (self.language or "").lower().startswith("de")
         capital_ended = -1
         for match in _CAPITAL.finditer(text):
@@ -178,8 +178,8 @@ def _is_common(word: str) -> bool:
 
 
 _GERMAN_BEGINNINGS = word_set(
-    "der die das den dem des ein eine einen einem einer es er sie wir ihr ich man alle beide im am vom zum zur in an auf aus bei "
-    "mit nach von zu fur uber unter vor herr frau dieser diese dieses jeder jede jedes sein seine ihre unser unsere kein keine"
+    "der die das den dem des ein eine einen einem einer es er sie wir ihr ich man alle beide im am vom zum zur in an auf aus "
+    "bei mit nach von zu fur uber unter vor herr frau dieser diese dieses jeder jede jedes sein seine ihre unser kein"
 )
 
 
