@@ -251,7 +251,7 @@ class ScriptedWriter:
         self,
         script: Callable[[str, Sequence[str]], str],
         *,
-        tokens: int = 4000,
+        tokens: int = 8000,
         method: Literal["chat", "seq2seq"] = "chat",
         room_tokens: int | None = None,
     ) -> None:

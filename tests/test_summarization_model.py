@@ -25,7 +25,7 @@ EXTRACTIVE = ExtractiveSummarizer()
 TALK = (
     "We need twenty five percent more budget for the new server, Anna says.",
     "I will send the report to Tom by Friday.",
-    "Good, then we decided to meet in Berlin in May.",
+    "Good. We decided to hold the launch in Berlin in May.",
 )
 
 
@@ -68,7 +68,7 @@ def test_what_fits_goes_in_one_pass_as_numbered_lines() -> None:
             [
                 "[0] SPEAKER_00 (00:00): We need twenty five percent more budget for the new server, Anna says.",
                 "[1] SPEAKER_01 (00:05): I will send the report to Tom by Friday.",
-                "[2] SPEAKER_00 (00:10): Good, then we decided to meet in Berlin in May.",
+                "[2] SPEAKER_00 (00:10): Good. We decided to hold the launch in Berlin in May.",
             ],
         )
     ]
@@ -109,7 +109,7 @@ def test_planted_facts_reach_the_model_wherever_they_stand(words: int, method: A
     counted = {word: seen.split().count(word) for word in {"weather", "waited"}}
     whole = " ".join(said).split()
     assert all(counted[word] >= whole.count(word) for word in counted)
-    assert (summary.passes == 1) is (words <= 3000)
+    assert (summary.passes == 1) is (words <= 200)
     assert summary.truncated is False
     if method == "chat":
         assert summary.text == " ".join(facts)
@@ -130,16 +130,16 @@ def test_notes_are_reduced_until_they_fit_and_keep_their_evidence() -> None:
 
 def test_a_reduction_that_makes_no_progress_ends_and_says_so() -> None:
     said = [f"The code k{n}k is v{n}v and so on." for n in range(900)]
-    writer = ScriptedWriter(noting, tokens=800)
-    summary = summarize(writer, turns(*said), max_tokens=100)
+    writer = ScriptedWriter(lambda task, lines: "" if task == "condense" else noting(task, lines[::6]), tokens=800)
+    summary = summarize(writer, turns(*said), max_tokens=200)
     assert summary.truncated is True
-    assert "notes_left_out" in codes(summary)
+    assert codes(summary) == ["notes_left_out"]
     task, lines = writer.prompts[-1]
     assert task == "text_from_notes"
     read = [int(number) for number in re.findall(r"^\[(\d+)\]", "\n".join(lines), re.MULTILINE)]
     assert len(read) > 20
-    assert (min(read) < 100, max(read) > 800) == (True, True)
-    assert max(b - a for a, b in pairwise(read)) < 200
+    assert (min(read), max(read) > 850) == (0, True)
+    assert max(b - a for a, b in pairwise(read)) < 50
 
 
 def test_a_part_that_the_model_notes_nothing_on_is_not_lost() -> None:
@@ -163,7 +163,7 @@ ANSWER = {
     "title": "Budget and report",
     "summary": "They need 25 % more budget. It costs 99 dollars.",
     "key_points": [{"text": "More budget for the server", "evidence": [0]}, {"text": "Elephants audit", "evidence": [0]}],
-    "decisions": [{"text": "Meet in Berlin in May", "evidence": [7]}],
+    "decisions": [{"text": "Hold the launch in Berlin in May", "evidence": [7]}],
     "action_items": [{"task": "send the report to Tom", "owner": "Bob", "due": "by Friday", "evidence": [1]}],
     "per_speaker": {"SPEAKER_00": "Needs more budget."},
 }
@@ -173,7 +173,7 @@ def test_a_structured_summary_is_checked() -> None:
     summary = summarize(ScriptedWriter(lambda task, lines: f"```json\n{json.dumps(ANSWER)}\n```"), format="structured")
     assert (summary.title, summary.text) == ("Budget and report", "They need 25 % more budget.")
     assert summary.key_points == (Point("More budget for the server", (0,)),)
-    assert summary.decisions == (Point("Meet in Berlin in May", (2,)),)
+    assert summary.decisions == (Point("Hold the launch in Berlin in May", (2,)),)
     assert summary.action_items == (ActionItem("send the report to Tom", None, "by Friday", (1,)),)
     assert summary.per_speaker == {"SPEAKER_00": "Needs more budget."}
     assert codes(summary) == ["unsupported_number", "unsupported_owner", "no_evidence", "evidence_replaced"]
@@ -251,10 +251,10 @@ def test_at_start_up_a_fault_is_an_error() -> None:
 
 def test_when_memory_runs_out_the_conversation_is_read_in_smaller_parts() -> None:
     said = [f"The code k{n}k is v{n}v and so on." for n in range(300)]
-    writer = ScriptedWriter(lambda task, lines: noting(task, lines[::40]), tokens=8000, room_tokens=1500)
+    writer = ScriptedWriter(lambda task, lines: noting(task, lines[::40]), tokens=8192, room_tokens=1500)
     summary = summarize(writer, turns(*said), max_tokens=100)
     assert (summary.method, codes(summary)[-1]) == ("chat", "context_reduced")
-    assert summary.warnings[-1].message.endswith("parts of at most 1000 tokens.")
+    assert summary.warnings[-1].message.endswith("parts of at most 1024 tokens.")
     hopeless = ScriptedWriter(noting, tokens=8000, room_tokens=10)
     assert codes(summarize(hopeless, turns(*said))) == ["out_of_memory"]
 

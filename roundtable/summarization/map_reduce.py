@@ -137,7 +137,7 @@ class MapReduce:
             self._notes_cut += not answer.finished
             noted = self.read_notes(answer.text, part)
             if noted is None:
-                self._rescued += 1
+                self._rescued += task == "notes"
                 noted = rescue(part)
             for note in noted:
                 notes.setdefault((note.header, note.text), note)

@@ -149,8 +149,8 @@ class Source:
         return bool(forms) and all(form in self._words or form.removesuffix("s") in self._words for form in forms)
 
     def _names(self, text: str) -> Iterator[str]:
-        """Words written as names are, where grammar does not explain the capital: within a sentence, and at its beginning if it is
-        the subject. German writes every noun with one: there two in a row are asked for, or a title."""
+        """Words written as names are, where grammar does not explain the capital: within a sentence, and at its beginning if
+        it is the subject. German writes every noun with one: there two in a row are asked for, or a title."""
         nouns = (self.language or "").lower().startswith("de")
         capital_ended = -1
         for match in _CAPITAL.finditer(text):
