@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from roundtable.asr import Dtype
 from roundtable.errors import InvalidParameters, InvalidSettings
+from roundtable.summarization import SummaryDtype
 
 ResponseFormat = Literal["json", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "txt", "rttm"]
 MAX_SPEAKERS = 64
@@ -76,7 +77,17 @@ class ModelSettings(BaseSettings):
     """Branch, tag or commit of DIARIZATION_MODEL. Unset: the newest. Pin a commit in production."""
 
     summarize_model: str | None = None
-    """Unset: `summarize` is []."""
+    """Unset: `summarize` is []. A chat model, or one that was trained to summarise (BART, T5, PEGASUS and the like)."""
+
+    summarize_revision: str | None = None
+    """Branch, tag or commit of SUMMARIZE_MODEL. Unset: the newest. Pin a commit in production."""
+
+    summarize_dtype: SummaryDtype = "auto"
+    """What SUMMARIZE_MODEL computes in. `auto`: float32 on a CPU; on a GPU bfloat16, or float16 where it has no bfloat16."""
+
+    summarize_context_tokens: int | None = Field(default=None, ge=256, le=10_000_000)
+    """Most tokens that SUMMARIZE_MODEL is given at once, its answer included where it writes on from them. Unset: what its
+    files say that it takes. Less saves memory; longer conversations are then read in parts."""
 
     hf_token: SecretStr | None = None
     """For gated models. Set it as a *secret* of the endpoint, with read access only."""
@@ -166,7 +177,10 @@ class InferenceConfig(BaseModel):
     """`structured` adds `summary`: title, key points, decisions and action items, each with its evidence."""
 
     summary_max_tokens: int = Field(default=530, ge=1, le=8192)
+    """Longest summary, in the engine's tokens; a structured one may take as many again, for its lists."""
+
     summary_min_tokens: int = Field(default=30, ge=0, le=8192)
+    """Shortest summary as text. Asking for more than there is to say invites a model to make things up."""
 
     prompt: str | None = Field(default=None, max_length=2000)
     """Text that came before this recording, for engines that take context."""

@@ -47,7 +47,7 @@ from roundtable.errors import (
 )
 from roundtable.formats import render
 from roundtable.run import Run, contained
-from roundtable.summarization import SummarizeOptions
+from roundtable.summarization import SummarizeOptions, SummaryModel
 from roundtable.transcript import Conversation, Diarization, SpeakerStats, SpeakerTurn, Summary, Transcript, Warning_
 
 _Answer = TypeVar("_Answer")
@@ -78,7 +78,14 @@ class EndpointHandler:
         diarization = settings.diarization_model and DiarizationModel(
             self._here(settings.diarization_model), settings.diarization_revision, token
         )
-        return Engines.load(asr, diarization or None, settings.summarize_model)
+        summary = settings.summarize_model and SummaryModel(
+            model=self._here(settings.summarize_model),
+            revision=settings.summarize_revision,
+            token=token,
+            dtype=settings.summarize_dtype,
+            context_tokens=settings.summarize_context_tokens,
+        )
+        return Engines.load(asr, diarization or None, summary or None)
 
     def _here(self, model: str) -> str:
         """`.` is this repository, wherever the host has put it."""

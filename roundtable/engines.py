@@ -10,15 +10,15 @@ from roundtable.audio import decode_audio
 from roundtable.control import Control
 from roundtable.diarization import DiarizationModel, DiarizeOptions, Diarizer, load_diarizer
 from roundtable.errors import EngineFailed, RoundtableError
-from roundtable.summarization import SummarizeOptions, Summarizer, load_summarizer
+from roundtable.summarization import SummarizeOptions, Summarizer, SummaryModel, load_summarizer
 from roundtable.transcript import SpeakerTurn, Stage
 
 _WARM_UP_RECORDING = Path(__file__).with_name("warm_up.flac")
 """One second of speech."""
 
 _WARM_UP_TURNS = (
-    SpeakerTurn(0, "SPEAKER_00", 0.0, 2.0, "We decided to meet again on Friday."),
-    SpeakerTurn(1, "SPEAKER_01", 2.0, 4.0, "I will send the report before then."),
+    SpeakerTurn(0, "SPEAKER_00", 0.0, 3.0, "We decided to meet again on Friday, in the large room."),
+    SpeakerTurn(1, "SPEAKER_01", 3.0, 6.0, "I will send the report before then, and book the room for the afternoon."),
 )
 
 
@@ -35,7 +35,7 @@ class Engines:
         cls,
         asr_model: AsrModel | str,
         diarization_model: DiarizationModel | str | None = None,
-        summarize_model: str | None = None,
+        summarize_model: SummaryModel | str | None = None,
     ) -> Engines:
         """Load what is named, then `warm_up`. Raises `EngineError`: a process that gets past this can serve."""
         engines = cls(
@@ -63,7 +63,9 @@ class Engines:
                 self.diarizer.diarize(audio, DiarizeOptions(), Control())
             stage = "summarize"
             if self.summarizer is not None:
-                self.summarizer.summarize(_WARM_UP_TURNS, SummarizeOptions(), Control())
+                # A few tokens of a model's own: another engine's answer in its place would hide what is wrong with it.
+                options = SummarizeOptions(max_tokens=16, min_tokens=0, fallback=False)
+                self.summarizer.summarize(_WARM_UP_TURNS, options, Control())
         except RoundtableError:
             raise
         except Exception as error:

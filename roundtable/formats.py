@@ -133,6 +133,20 @@ def _summary(conversation: Conversation) -> Json | None:
     }
 
 
+def _summary_info(conversation: Conversation) -> Json | None:
+    """How the summary was made: the same in every format, since a shortened summary does not show that it is one."""
+    summary = conversation.summary
+    if summary is None:
+        return None
+    return {
+        "method": plain_text(summary.method),
+        "passes": int(summary.passes),
+        "input_tokens": int(summary.input_tokens),
+        "truncated": bool(summary.truncated),
+        "stop_reason": None if summary.stop_reason is None else plain_text(summary.stop_reason),
+    }
+
+
 def _point(point: Point) -> Json:
     return {"text": plain_text(point.text), "evidence": [int(id_) for id_ in point.evidence]}
 
@@ -173,6 +187,7 @@ def _voice(embedding: Sequence[float] | None) -> list[float] | None:
 def _about(conversation: Conversation) -> Json:
     """What every format carries beside its content: how it went, what was used, how long it took, and the request's name."""
     return {
+        "summary_info": _summary_info(conversation),
         "outcome": conversation.outcome,
         "warnings": [
             {"stage": warning.stage, "code": plain_text(warning.code), "message": plain_text(warning.message)}

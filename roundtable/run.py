@@ -36,6 +36,16 @@ def contained(work: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Re
     return run
 
 
+def frames(error: BaseException) -> list[str]:
+    """Where an error comes from, innermost last, for a log line: file names and lines, never a path or a value."""
+    found, trace = [], error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found[-12:]
+
+
 class Run:
     """One per request. `stage` is where the request's own thread is; `outcome` is what its log line will say."""
 
@@ -91,10 +101,5 @@ class Run:
 
     def log_failure(self, error: BaseException, stage: str | None = None) -> None:
         """Where it failed and with what kind of error; never the error's own text, which may quote what was said."""
-        frames, trace = [], error.__traceback__
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            frames.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
-            trace = trace.tb_next
         fields = {"event": "stage_failed", "request_id": self.request_id, "stage": stage or self.stage}
-        logger.error(json.dumps({**fields, "error": type(error).__name__, "frames": frames[-12:]}))
+        logger.error(json.dumps({**fields, "error": type(error).__name__, "frames": frames(error)}))

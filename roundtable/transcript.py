@@ -162,7 +162,13 @@ class SpeakerStats:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a `Summarizer` returns. `method` names how it was made: `extractive`, or the model's kind."""
+    """What a `Summarizer` returns. `method` names how it was made: `extractive`, or the model's kind.
+
+    Of a model: `passes` is how many prompts it answered, one where everything fitted; `input_tokens` how many tokens those had
+    in all; `stop_reason` how its last answer ended, by itself ("eos") or at the limit ("length"). `truncated`: something that
+    was said, or noted on the way, may have been left out for want of room. An extractive summary has read everything, in no
+    pass.
+    """
 
     text: str
     title: str = ""
@@ -172,6 +178,10 @@ class Summary:
     per_speaker: Mapping[str, str] = field(default_factory=dict)
     method: str = "extractive"
     warnings: tuple[Warning_, ...] = ()
+    passes: int = 0
+    input_tokens: int = 0
+    truncated: bool = False
+    stop_reason: Literal["eos", "length"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

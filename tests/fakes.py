@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import threading
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
@@ -19,7 +21,13 @@ from roundtable.audio import SAMPLE_RATE_HZ, Audio
 from roundtable.control import Control
 from roundtable.diarization import DiarizeOptions
 from roundtable.engines import Engines
+from roundtable.errors import OutOfMemory
 from roundtable.summarization import SummarizeOptions
+from roundtable.summarization.budget import Budget
+from roundtable.summarization.guard import Guard
+from roundtable.summarization.instructions import Task
+from roundtable.summarization.writer import Frame, Written, WrittenBatch
+from roundtable.summarization.writer import Prompt as SummaryPrompt
 from roundtable.transcript import (
     Diarization,
     Language,
@@ -229,3 +237,108 @@ def _evenly(text: str, seconds: float) -> tuple[Word, ...]:
     for word in words:
         placed.append(Word(" " + word, at, at := at + (0.02 if word.isupper() else step), 0.5))
     return tuple(word for word in placed if word.text != " ~")
+
+
+class ScriptedWriter:
+    """A summary model that answers what `script(task, lines)` says; a token is a word, and so is a line break with what
+    follows.
+
+    Guarantees: `prompts` holds every prompt that it was sent, as (task, lines of the data); the frame around the data is the
+    task's name, at both ends. A prompt that is longer than its budget, or has lost its frame, is refused as the real ones are.
+    An answer of more words than asked for is cut there and not finished. A prompt of more than
+    `room_tokens` raises OutOfMemory.
+    """
+
+    guard = Guard(["CONTROL"])
+    name = "fake/writer@1"
+
+    def __init__(
+        self,
+        script: Callable[[str, Sequence[str]], str],
+        *,
+        tokens: int = 8000,
+        method: Literal["chat", "seq2seq"] = "chat",
+        room_tokens: int | None = None,
+    ) -> None:
+        self.script = script
+        self.method: Literal["chat", "seq2seq"] = method
+        self.budget = Budget(tokens, tokens, shared=method == "chat")
+        self.room_tokens = room_tokens
+        self.prompts: list[tuple[str, list[str]]] = []
+        self._vocabulary: dict[str, int] = {}
+        self._spelled: list[str] = []
+
+    def count(self, texts: Sequence[str]) -> Sequence[int]:
+        return [len(text.split()) for text in texts]
+
+    def prompt(self, task: Task, language: str | None, data: str) -> SummaryPrompt:
+        words = [task, *(word for line in data.split("\n") for word in (*line.split(), "\n")), task]
+        ids = tuple(self._id(word) for word in words)
+        frame = Frame(ids[:1], ids[-1:], 0)
+        return SummaryPrompt(ids, frame, sum("CONTROL" in word for word in words))
+
+    def write(self, prompts: Sequence[SummaryPrompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
+        answers = []
+        for prompt in prompts:
+            control.check()
+            prompt.check(self.budget.prompt(max_tokens))
+            if self.room_tokens is not None and len(prompt.ids) > self.room_tokens:
+                raise OutOfMemory("There was not enough memory.")
+            task, *data, _ = (self._spelled[id_] for id_ in prompt.ids)
+            lines = [line.strip() for line in " ".join(data).split("\n") if line.strip()]
+            self.prompts.append((task, lines))
+            words = self.script(task, lines).split(" ")
+            answers.append(Written(" ".join(words[:max_tokens]), len(words) <= max_tokens))
+        return WrittenBatch(tuple(answers))
+
+    def _id(self, word: str) -> int:
+        if word not in self._vocabulary:
+            self._vocabulary[word] = len(self._spelled)
+            self._spelled.append(word)
+        return self._vocabulary[word]
+
+
+class ObedientModel:
+    """In place of a causal model behind a real tokenizer and chat template: it does whatever its instructions tell it to.
+
+    Guarantees: it reads the tokens that it is given. Messages begin and end at control tokens; what stands between <transcript>
+    and </transcript> of a message is data. If "ignore" stands anywhere else, or if any message is not the system's or the
+    user's, it obeys: it answers "OBEYED". Otherwise it answers `answer`. `seen` holds the messages of every prompt, as (role,
+    text).
+    """
+
+    def __init__(self, tokenizer: Any, answer: str) -> None:
+        self.seen: list[list[tuple[str, str]]] = []
+        self._tokenizer = tokenizer
+        self._answer = answer
+
+    def generate(self, *, input_ids: Any, attention_mask: Any, generation_config: Any, **_: Any) -> Any:
+        import torch
+
+        rows = []
+        for ids, mask in zip(input_ids, attention_mask, strict=True):
+            text = self._tokenizer.convert_ids_to_tokens(ids[mask.bool()].tolist())
+            messages = self._messages(text)
+            self.seen.append(messages)
+            told = " ".join(re.sub(r"<transcript>.*?</transcript>", "", said, flags=re.DOTALL) for _, said in messages)
+            strange = [role for role, _ in messages if role not in {"system", "user"}]
+            answer = "OBEYED" if strange or "ignore" in told.lower() else self._answer
+            rows.append([*self._tokenizer.encode(answer, add_special_tokens=False), self._tokenizer.eos_token_id])
+        width = max(map(len, rows))
+        padded = [[*row, *[self._tokenizer.pad_token_id] * (width - len(row))] for row in rows]
+        return torch.cat([input_ids, torch.tensor(padded)], dim=1)
+
+    def _messages(self, tokens: Sequence[str]) -> list[tuple[str, str]]:
+        """What stands between the control tokens; the beginning of an answer, which the template writes, left out."""
+        found: list[tuple[str, str]] = []
+        inside: list[str] | None = None
+        for token in tokens:
+            if token == "<|im_start|>":  # noqa: S105  # no password
+                inside = []
+            elif token == "<|im_end|>" and inside is not None:  # noqa: S105
+                role, _, said = self._tokenizer.convert_tokens_to_string(inside).partition("\n")
+                found.append((role, said))
+                inside = None
+            elif inside is not None:
+                inside.append(token)
+        return found

@@ -8,7 +8,6 @@ from the vocabulary. Not read: adapters, quantised weights, other runtimes' form
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +22,13 @@ from roundtable.asr.window_engine import ENGLISH_ONLY_VOCABULARY
 from roundtable.errors import EngineError, EngineUnavailable, InvalidSettings
 from roundtable.hub import ModelSource
 from roundtable.quiet import quiet
+from roundtable.weights import INDEXES, dtype_keyword, fetch_weights, incomplete, printable, read_json
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _ARCHITECTURES = {"WhisperForConditionalGeneration", "WhisperModel"}
 _SUPPORTED = "the Whisper engine takes Whisper and Distil-Whisper checkpoints, as saved by transformers"
 _NEEDED = ("startoftranscript", "endoftext", "startofprev", "notimestamps")
 _LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
-_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_LFS_POINTER = b"version https://git-lfs"
 _TIED = {"proj_out.weight"}
 """Never saved: it is the token embedding."""
 
@@ -126,17 +124,17 @@ def _load(source: ModelSource, dtype: torch.dtype, device: torch.device) -> Chec
     except EngineError:
         raise
     except Exception as error:  # JSON of other types than expected, of a depth or length that nobody foresaw
-        refusal = _incomplete(source, f"its files are damaged or no Whisper's ({type(error).__name__})")
+        refusal = incomplete(source, f"its files are damaged or no Whisper's ({type(error).__name__})")
     raise refusal  # out here: the cause would show paths
 
 
 def _load_as_it_should_be(source: ModelSource, dtype: torch.dtype, device: torch.device) -> Checkpoint:
-    folder = source.files("config.json", "generation_config.json", "adapter_config.json", *_INDEXES, *VOCABULARY_FILES)
-    config = _json(folder / "config.json", source)
+    folder = source.files("config.json", "generation_config.json", "adapter_config.json", *INDEXES, *VOCABULARY_FILES)
+    config = read_json(folder / "config.json", source)
     _refuse_others(config, folder, source)
-    generation = {**config, **_json(folder / "generation_config.json", source)}
+    generation = {**config, **read_json(folder / "generation_config.json", source)}
     tokenizer, tokens = _read_vocabulary(folder, generation, source)
-    pickled = _fetch_weights(folder, source)
+    pickled = fetch_weights(folder, source)
     model = _read_weights(folder, source, dtype, device, pickled=pickled)
     return Checkpoint(
         model=model,
@@ -159,13 +157,13 @@ def _refuse_others(config: Mapping[str, Any], folder: Path, source: ModelSource)
             f"{setting} is an adapter without its model: merge the two (merge_and_unload of peft) and save the result."
         )
     if not config:
-        raise _incomplete(source, "it has no config.json")
+        raise incomplete(source, "it has no config.json")
     kind = config.get("model_type")
     if kind != "whisper":
-        raise InvalidSettings(f"{setting} is a model of type {_printable(kind)}: {_SUPPORTED}.")
+        raise InvalidSettings(f"{setting} is a model of type {printable(kind)}: {_SUPPORTED}.")
     architectures = config.get("architectures") or []
     if architectures and not _ARCHITECTURES & set(architectures):
-        raise InvalidSettings(f"{setting} is a {_printable(architectures[0])}, which does not write text: {_SUPPORTED}.")
+        raise InvalidSettings(f"{setting} is a {printable(architectures[0])}, which does not write text: {_SUPPORTED}.")
     if config.get("quantization_config"):
         raise InvalidSettings(
             f"{setting} is quantised: take the original and set ASR_DTYPE, or for int8 a model in CTranslate2's format."
@@ -182,7 +180,7 @@ def _read_vocabulary(folder: Path, generation: Mapping[str, Any], source: ModelS
         tokenizer = Vocabulary(folder)
         return tokenizer, _special_tokens(tokenizer, generation)
     except Exception as error:  # the tokenizers library raises plain Exceptions
-        refusal = _incomplete(source, f"its tokenizer is missing, damaged or no Whisper's ({type(error).__name__})")
+        refusal = incomplete(source, f"its tokenizer is missing, damaged or no Whisper's ({type(error).__name__})")
     raise refusal  # out here: the cause would show paths
 
 
@@ -231,32 +229,6 @@ def _alignment_heads(named: Any, config: Any) -> tuple[tuple[int, int], ...]:
 # ---- weights
 
 
-def _fetch_weights(folder: Path, source: ModelSource) -> bool:
-    """Get the weights into `folder`, once and in one format, as transformers would choose. Returns whether they are pickled."""
-    for whole, pickled in (("model.safetensors", False), ("pytorch_model.bin", True)):
-        shards = _json(folder / f"{whole}.index.json", source).get("weight_map")
-        wanted = sorted(set(shards.values())) if isinstance(shards, dict) else [whole]
-        source.files(*wanted)
-        if (folder / whole).is_file():
-            wanted = [whole]
-        present = [name for name in wanted if (folder / name).is_file()]
-        if not present:
-            continue
-        if len(present) < len(wanted):
-            raise _incomplete(source, f"{len(wanted) - len(present)} of its {len(wanted)} weight files are missing")
-        for name in present:
-            with (folder / name).open("rb") as file:
-                if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-                    raise _incomplete(source, "in place of the weights it holds Git LFS's pointers to them (run git lfs pull)")
-        if pickled and _version(torch.__version__) < (2, 6):
-            # Before, a crafted file could run code in spite of `weights_only` (CVE-2025-32434).
-            raise EngineUnavailable(
-                f"{source.setting} has pickled weights only, which torch reads safely from 2.6 on; save them as safetensors."
-            )
-        return pickled
-    raise _incomplete(source, "it has no weights: neither model.safetensors nor pytorch_model.bin")
-
-
 def _read_weights(folder: Path, source: ModelSource, dtype: torch.dtype, device: torch.device, *, pickled: bool) -> Any:
     setting = source.setting
     refusal: EngineError
@@ -264,12 +236,10 @@ def _read_weights(folder: Path, source: ModelSource, dtype: torch.dtype, device:
         import transformers
 
         whisper: Any = transformers.WhisperForConditionalGeneration
-        # The keyword's new name; the default would take float16 weights as they are, on a CPU too.
-        keyword = "dtype" if _version(transformers.__version__) >= (4, 56) else "torch_dtype"
         with quiet():
             model, report = whisper.from_pretrained(
                 folder,
-                **{keyword: dtype},
+                **{dtype_keyword(transformers.__version__): dtype},
                 local_files_only=True,
                 use_safetensors=not pickled,
                 weights_only=True,
@@ -280,11 +250,11 @@ def _read_weights(folder: Path, source: ModelSource, dtype: torch.dtype, device:
         missing = set(report["missing_keys"]) - (_TIED if tied else set())
         surplus = [key for key in report["unexpected_keys"] if ".layers." in key]
         if surplus:
-            refusal = _incomplete(source, f"{len(surplus)} of its tensors belong to layers that config.json does not have")
+            refusal = incomplete(source, f"{len(surplus)} of its tensors belong to layers that config.json does not have")
         elif not missing:
             return model.to(device).eval().requires_grad_(requires_grad=False)
         else:  # transformers fills such gaps with random numbers and carries on
-            refusal = _incomplete(source, f"{len(missing)} of its tensors are missing")
+            refusal = incomplete(source, f"{len(missing)} of its tensors are missing")
     except ImportError:
         refusal = EngineUnavailable("The Whisper engine needs transformers: pip install 'transformers>=4.51'.")
     except torch.OutOfMemoryError:
@@ -292,32 +262,7 @@ def _read_weights(folder: Path, source: ModelSource, dtype: torch.dtype, device:
     except (
         Exception
     ) as error:  # OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError …: by version and by damage
-        refusal = _incomplete(
+        refusal = incomplete(
             source, f"its weights are damaged, or of another shape than config.json says ({type(error).__name__})"
         )
     raise refusal  # out here: the cause would show paths
-
-
-def _json(path: Path, source: ModelSource) -> dict[str, Any]:
-    """A missing file is an empty object."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        raise _incomplete(source, f"its {path.name} is damaged")
-    return content
-
-
-def _incomplete(source: ModelSource, what: str) -> EngineUnavailable:
-    return EngineUnavailable(f"{source.setting} cannot be loaded: {what}.")
-
-
-def _printable(name: object) -> str:
-    return repr(re.sub(r"[^\w.-]", "?", str(name))[:64])
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])

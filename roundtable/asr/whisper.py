@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -25,6 +24,7 @@ from roundtable.asr.word_splitting import timed_words
 from roundtable.audio import Audio
 from roundtable.control import Control
 from roundtable.heap import return_large_blocks, reusing_large_blocks
+from roundtable.torch_memory import ran_out_of_memory
 from roundtable.transcript import Transcript, Word
 from roundtable.windows import Window
 
@@ -70,14 +70,7 @@ class _Engine:
         return _Batch(self, windows, self.hear(windows, control))
 
     def ran_out_of_memory(self, error: Exception) -> bool:
-        # A CPU allocator says so in words only.
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
-            return False
-        error.__traceback__ = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return True
+        return ran_out_of_memory(error)
 
 
 class _Encoder:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from roundtable.control import Control
-from roundtable.errors import InvalidSettings
 from roundtable.transcript import SpeakerTurn, Summary
+
+SummaryDtype = Literal["auto", "float16", "bfloat16", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
 class SummarizeOptions:
-    """`max_tokens` and `min_tokens` bound the text; for an extractive engine a token is a word."""
+    """`max_tokens` and `min_tokens` bound the text; for an extractive engine a token is a word. A structured answer of a model
+    may take `max_tokens` again for its lists.
+
+    `language`: of the conversation, as a code; None: not known. `fallback` False: a model that fails is an error, and not
+    replaced by the extractive engine; for start-up.
+    """
 
     format: Literal["text", "structured"] = "text"
     max_tokens: int = 530
     min_tokens: int = 30
     language: str | None = None
+    fallback: bool = True
 
 
 class Summarizer(Protocol):
@@ -34,10 +41,39 @@ class Summarizer(Protocol):
     def summarize(self, turns: Sequence[SpeakerTurn], options: SummarizeOptions, control: Control) -> Summary: ...
 
 
-def load_summarizer(model: str) -> Summarizer:
-    """Load the engine for `model`. Raises `EngineUnavailable` or `InvalidSettings`; never returns a half-loaded engine."""
-    if model == "embedded":
-        from roundtable.summarization.extractive import ExtractiveSummarizer
+@dataclass(frozen=True, slots=True)
+class SummaryModel:
+    """What to load. `model`: `embedded`, a Hub id or a local folder, holding a chat model or a sequence-to-sequence one.
 
-        return ExtractiveSummarizer()
-    raise InvalidSettings("SUMMARIZE_MODEL must be 'embedded' or unset: this release has no other summarization engine.")
+    `dtype` auto is bfloat16 on CUDA (float16 where it lacks that), float32 on a CPU. `context_tokens`: most that the model is
+    given at once. `token` opens gated repositories.
+    """
+
+    model: str
+    revision: str | None = None
+    token: str | None = field(default=None, repr=False)
+    dtype: SummaryDtype = "auto"
+    context_tokens: int | None = None
+
+
+def load_summarizer(wanted: SummaryModel | str) -> Summarizer:
+    """Load the engine for a model. Raises `EngineUnavailable` or `InvalidSettings`; never returns a half-loaded engine.
+
+    A model's own config says which kind it is: with an encoder and a decoder it was trained to turn a text into a shorter one;
+    otherwise it takes instructions, and has a chat template.
+    """
+    wanted = SummaryModel(wanted) if isinstance(wanted, str) else wanted
+    from roundtable.summarization.extractive import ExtractiveSummarizer
+
+    extractive = ExtractiveSummarizer()
+    if wanted.model == "embedded":
+        return extractive
+    from roundtable.summarization.chat import ChatWriter
+    from roundtable.summarization.checkpoint import load_checkpoint
+    from roundtable.summarization.fallback import WithFallback
+    from roundtable.summarization.model import ModelSummarizer
+    from roundtable.summarization.seq2seq import Seq2SeqWriter
+
+    checkpoint = load_checkpoint(wanted)
+    writer = Seq2SeqWriter(checkpoint) if checkpoint.is_encoder_decoder else ChatWriter(checkpoint)
+    return WithFallback(ModelSummarizer(writer, extractive), extractive)
