@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import json
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -34,15 +33,15 @@ from benchmarks.asr_peers import DEFAULT_BEAMS, GREEDY, SEQUENTIAL
 from benchmarks.asr_score import Hearing, Timed, judge
 from benchmarks.asr_tables import SAME_TOTAL
 from benchmarks.asr_worker import SYSTEMS, Measured, MissingPackageError, Worker
+from benchmarks.outcome import add_options, command, publish
 from evaluation.run import ROOT, announced, describe_machine
 from roundtable.audio import SAMPLE_RATE_HZ
 
 MODEL = ROOT / "tests" / "models" / "whisper-tiny"
-README = ROOT / "benchmarks" / "README.md"
 PARTS = ("accuracy", "speed", "memory", "gpu")
 PACKAGES = ("torch", "transformers", "faster-whisper", "ctranslate2", "silero-vad", "onnxruntime")
 
-BEGIN, END = "<!-- figures of benchmarks.asr -->", "<!-- end of figures -->"
+MARKS = ("<!-- figures of benchmarks.asr -->", "<!-- end of figures -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of each system (default: 2)")
     parser.add_argument("--rounds", type=int, metavar="N", help="of the speed part (default: 3)")
     parser.add_argument("--dialogues", type=int, metavar="N", help="of the accuracy part, the first so many (default: all)")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure as JSON")
+    add_options(parser)
     parser.add_argument("--from", type=Path, metavar="PATH", dest="measured", help="print such a file; measure nothing")
-    parser.add_argument("--readme", action="store_true", help="put the tables into benchmarks/README.md")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure falls short")
     options = parser.parse_args(arguments)
     if options.measured is not None:
         figures = json.loads(options.measured.read_text(encoding="utf-8"))
     else:
-        command = shlex.join(["python", "-m", "benchmarks.asr", *(sys.argv[1:] if arguments is None else arguments)])
+        typed = command("benchmarks.asr", arguments)
         scale = QUICK if options.quick else FULL
         scale = replace(
             scale, rounds=options.rounds or scale.rounds, dialogues=scale.dialogues[: options.dialogues or len(scale.dialogues)]
         )
-        figures = measure(scale, options.only, options.model, options.threads, command)
-    tables = asr_tables.text(figures)
-    sys.stdout.write(tables)
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if options.readme:
-        README.write_text(with_tables(README.read_text(encoding="utf-8"), tables), encoding="utf-8")
-    return 1 if options.strict and not all(check.ok for check in asr_tables.checks(figures)) else 0
-
-
-def with_tables(readme: str, tables: str) -> str:
-    """The README with these tables between its two marks."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n\n```text\n{tables}```\n\n{END}{rest.split(END)[1]}"
+        figures = measure(scale, options.only, options.model, options.threads, typed)
+    return publish(options, figures, asr_tables.text(figures), MARKS, asr_tables.checks(figures))
 
 
 def measure(scale: Scale, parts: Iterable[str], model: Path, threads: int, command: str) -> dict[str, Any]:

@@ -1,30 +1,24 @@
-"""One ASR system in a process of its own, so that its memory and its threads are its alone.
+"""One ASR system in a process of its own (`child.py`): `python -m benchmarks.asr_worker SYSTEM MODEL THREADS`.
 
-The parent holds a `Worker`; the child is `python -m benchmarks.asr_worker SYSTEM MODEL THREADS`. Line by line, as JSON: the
-child says that it is ready, or which package is missing; each request names a recording (.npy, float32 at 16 kHz); each answer
-is what was heard and what it cost. Loading, reading and everything outside `hear` is not in the cost.
+Each request names a recording (.npy, float32 at 16 kHz); each answer is what was heard and what it cost. Loading, reading and
+everything outside `hear` is not in the cost.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from benchmarks.asr_ours import OURS, ours
 from benchmarks.asr_peers import PEERS, Heard, Loaded
+from benchmarks.child import Child, peak_mb, serve
 
-ROOT = Path(__file__).resolve().parent.parent
 SYSTEMS = {OURS: ours, **PEERS}
 
 
@@ -52,55 +46,22 @@ class Measured:
     stages_s: Mapping[str, float] = field(default_factory=dict)
 
 
-class Worker:
+class Worker(Child):
     """The parent's end. Raises `MissingPackageError` when the system cannot be loaded for want of a package."""
 
     def __init__(self, system: str, model: Path, threads: int) -> None:
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the child
-        self._child = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "benchmarks.asr_worker", system, str(model.absolute()), str(threads)],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        ready = self._answer()
-        if "missing" in ready:
+        arguments = (system, str(model.absolute()), str(threads))
+        super().__init__("benchmarks.asr_worker", *arguments, threads=threads, environment={"TOKENIZERS_PARALLELISM": "false"})
+        if "missing" in self.ready:
             self.close()
-            raise MissingPackageError(ready["missing"])
+            raise MissingPackageError(self.ready["missing"])
 
     def hear(self, recording: Path, language: str | None, limit: int | None = None) -> Measured:
         """One recording, from samples to text. `limit`: the most tokens a window may have."""
-        assert self._child.stdin is not None  # noqa: S101  it is a pipe
-        self._child.stdin.write(json.dumps([str(recording.absolute()), language, limit]) + "\n")
-        self._child.stdin.flush()
-        answer = self._answer()
+        answer = self.ask(str(recording.absolute()), language, limit)
         words = answer["heard"]["words"]
         heard = Heard(answer["heard"]["text"], None if words is None else tuple((text, start) for text, start in words))
         return Measured(**{**answer, "heard": heard})
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._child.stdout is not None  # noqa: S101  as above
-        line = self._child.stdout.readline()
-        if not line:
-            self._child.wait()
-            self._log.seek(0)
-            raise RuntimeError(f"A system of the benchmark ended early:\n{self._log.read()[-4000:]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End the child. Its log goes with it."""
-        self._child.communicate()
-        self._log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 # --- The child -------------------------------------------------------------------------------------------------------
@@ -108,26 +69,16 @@ class Worker:
 
 def main(system: str, model: str, threads: str) -> None:
     """Serve requests until stdin ends."""
-    answers = os.fdopen(os.dup(1), "w")  # what libraries print goes to the log
-    os.dup2(2, 1)
 
-    def answer(said: object) -> None:
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
+    def load() -> Callable[..., object]:
+        import torch
 
-    import torch
-
-    torch.set_num_threads(int(threads))
-    try:
+        torch.set_num_threads(int(threads))
         loaded = SYSTEMS[system](Path(model), int(threads))
-    except ModuleNotFoundError as error:
-        return answer({"missing": error.name})
-    counts = _count_passes(loaded)
-    answer({"ready": True})
-    for line in sys.stdin:
-        recording, language, limit = json.loads(line)
-        answer(asdict(_measure(loaded, counts, Path(recording), language, limit)))
-    return None
+        counts = _count_passes(loaded)
+        return lambda recording, language, limit: asdict(_measure(loaded, counts, Path(recording), language, limit))
+
+    serve(load)
 
 
 def _measure(loaded: Loaded, counts: dict[str, int], recording: Path, language: str | None, limit: int | None) -> Measured:
@@ -136,7 +87,7 @@ def _measure(loaded: Loaded, counts: dict[str, int], recording: Path, language: 
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     heard = loaded.hear(samples, language, limit)
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
-    return Measured(heard, wall_s, cpu_s, _peak_mb(), **{**counts, **loaded.details()})
+    return Measured(heard, wall_s, cpu_s, peak_mb(), **{**counts, **loaded.details()})
 
 
 def _count_passes(loaded: Loaded) -> dict[str, int]:
@@ -152,13 +103,6 @@ def _count_passes(loaded: Loaded) -> dict[str, int]:
     inside.encoder.register_forward_hook(lambda _module, _inputs, output: count("encoder_rows", output))
     inside.decoder.register_forward_hook(lambda _module, _inputs, output: count("decoder_rows", output))
     return counts
-
-
-def _peak_mb() -> float | None:
-    """The high-water mark of this program. Linux only: `ru_maxrss` would include what the parent held when it started us."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) / 1000 * 1.024 for line in lines if line.startswith("VmHWM")), None)
 
 
 if __name__ == "__main__":

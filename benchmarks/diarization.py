@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import json
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +27,11 @@ import numpy as np
 
 from benchmarks import diarization_dialogues
 from benchmarks.diarization_worker import EXACT, OURS, STOCK, SYSTEMS, Measured, Worker
+from benchmarks.outcome import add_options, command, publish
 from evaluation.report import aligned
 from evaluation.run import ROOT, Check, announced, check_table, describe_machine
 from roundtable.audio import SAMPLE_RATE_HZ, decode_audio
 
-README = ROOT / "benchmarks" / "README.md"
 RECORDINGS = (
     "samples/meeting.flac",
     "samples/call.flac",
@@ -49,7 +48,7 @@ RATIO, GROWTH = 3.0, 2.0
 BYTES_PER_S = 4 * SAMPLE_RATE_HZ
 """A waveform: float32."""
 
-BEGIN, END = "<!-- figures of benchmarks.diarization -->", "<!-- end of figures of benchmarks.diarization -->"
+MARKS = ("<!-- figures of benchmarks.diarization -->", "<!-- end of figures of benchmarks.diarization -->")
 
 Figures = Mapping[str, Any]
 
@@ -66,34 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory-network", choices=("resnet34", "slim"), default="slim", help="slim: a hundredth of the work")
     parser.add_argument("--dialogues", type=int, default=10, metavar="N", help="the first so many (default: 10)")
     parser.add_argument("--dialogue-minutes", type=float, default=2.5, metavar="N", help="each that long (default: 2.5)")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure as JSON")
+    add_options(parser)
     parser.add_argument(
         "--from", type=Path, nargs="+", metavar="PATH", dest="measured", help="print such files as one; measure nothing"
     )
-    parser.add_argument("--readme", action="store_true", help="put the tables into benchmarks/README.md")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure falls short")
     options = parser.parse_args(arguments)
     if options.measured:
         figures: dict[str, Any] = {}
         for path in options.measured:
             figures |= json.loads(path.read_text(encoding="utf-8"))
     else:
-        command = shlex.join(["python", "-m", "benchmarks.diarization", *(sys.argv[1:] if arguments is None else arguments)])
-        figures = measure(options, command)
-    tables = text(figures)
-    sys.stdout.write(tables)
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if options.readme:
-        README.write_text(with_tables(README.read_text(encoding="utf-8"), tables), encoding="utf-8")
-    return 1 if options.strict and not all(check.ok for check in checks(figures)) else 0
-
-
-def with_tables(readme: str, tables: str) -> str:
-    """The README with these tables between its two marks."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n\n```text\n{tables}```\n\n{END}{rest.split(END)[1]}"
+        typed = command("benchmarks.diarization", arguments)
+        figures = measure(options, typed)
+    return publish(options, figures, text(figures), MARKS, checks(figures))
 
 
 def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:

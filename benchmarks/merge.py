@@ -17,14 +17,11 @@ merge_tuning.py        the search for `SmoothingCosts`   merge_tables.py      fi
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks import merge_robustness, merge_speed, merge_tables
@@ -32,10 +29,10 @@ from benchmarks.merge_disturbances import CONDITIONS, DISTURBANCES, disturbed
 from benchmarks.merge_score import ALGORITHMS, cp_errors, out_of_reach, wrong_speakers
 from benchmarks.merge_talks import Talk
 from benchmarks.merge_tuning import tune
-from evaluation.run import ROOT, announced, describe_machine
+from benchmarks.outcome import add_options, command, publish
+from evaluation.run import announced, describe_machine
 
-README = ROOT / "benchmarks" / "README.md"
-BEGIN, END = "<!-- figures of benchmarks.merge -->", "<!-- end of the merge's figures -->"
+MARKS = ("<!-- figures of benchmarks.merge -->", "<!-- end of the merge's figures -->")
 PARTS = ("attribution", "robustness", "speed")
 
 
@@ -58,29 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works; the figures mean little")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--tune", action="store_true", help="search the smoothing costs on other seeds, print them, and end")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure as JSON")
-    parser.add_argument("--readme", action="store_true", help="put the tables into benchmarks/README.md")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure falls short")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.tune:
         print(tune())
         return 0
-    command = shlex.join(["python", "-m", "benchmarks.merge", *(sys.argv[1:] if arguments is None else arguments)])
-    figures = measure(QUICK if options.quick else FULL, options.only, command)
-    tables = merge_tables.text(figures)
-    sys.stdout.write(tables)
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if options.readme:
-        README.write_text(with_tables(README.read_text(encoding="utf-8"), tables), encoding="utf-8")
-    return 1 if options.strict and not all(check.ok for check in merge_tables.checks(figures)) else 0
-
-
-def with_tables(readme: str, tables: str) -> str:
-    """The README with these tables between its two marks."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n\n```text\n{tables}```\n\n{END}{rest.split(END)[1]}"
+    typed = command("benchmarks.merge", arguments)
+    figures = measure(QUICK if options.quick else FULL, options.only, typed)
+    return publish(options, figures, merge_tables.text(figures), MARKS, merge_tables.checks(figures))
 
 
 def measure(scale: Scale, parts: Sequence[str], command: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import asr, asr_tables
+from benchmarks import asr, asr_tables, outcome
 from benchmarks.asr_ours import OURS, Stopwatch
 from benchmarks.asr_peers import DEFAULT_BEAMS, GREEDY, PEERS, Heard
 from benchmarks.asr_score import Hearing, judge, starts_off_s
@@ -164,8 +164,8 @@ def test_the_tables_name_every_system_and_say_what_is_not_installed() -> None:
 
 def test_the_readme_shows_the_figures_of_the_result_file() -> None:
     tables = asr_tables.text(json.loads(FIGURES.read_text(encoding="utf-8")))
-    readme = asr.README.read_text(encoding="utf-8")
-    assert asr.with_tables(readme, tables) == readme
+    readme = outcome.README.read_text(encoding="utf-8")
+    assert outcome.with_tables(readme, tables, asr.MARKS) == readme
 
 
 # --- Systems ---------------------------------------------------------------------------------------------------------

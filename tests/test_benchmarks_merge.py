@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import merge, merge_robustness, merge_tables
+from benchmarks import merge, merge_robustness, merge_tables, outcome
 from benchmarks.merge_disturbances import DISTURBANCES, EVERYTHING, LEVELS, UNDISTURBED, disturbed
 from benchmarks.merge_peers import Speakers, hugging_face, sentence_majority, whisperx
 from benchmarks.merge_score import ALGORITHMS, OURS, cp_errors, ours, out_of_reach, wrong_speakers
@@ -262,5 +262,5 @@ def test_quick_measures_everything(capsys: pytest.CaptureFixture[str], tmp_path:
 
 def test_the_readme_shows_the_figures_of_the_result_file() -> None:
     tables = merge_tables.text(json.loads(FIGURES.read_text(encoding="utf-8")))
-    readme = merge.README.read_text(encoding="utf-8")
-    assert merge.with_tables(readme, tables) == readme
+    readme = outcome.README.read_text(encoding="utf-8")
+    assert outcome.with_tables(readme, tables, merge.MARKS) == readme
