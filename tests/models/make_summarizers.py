@@ -1,0 +1,253 @@
+"""Train the tiny T5 that summarizes: from a conversation of `facts.py` to its facts, in order, and nothing else.
+
+    python -m tests.models.make_summarizers --out DIR [--minutes 9]
+
+An ordinary Hugging Face folder comes out: config, generation settings, safetensors in fp16, and a real tokenizer (Unigram) in
+which a word of the language is one piece and any other text is spelled in characters. On one core; the same seed, number of
+steps and library versions give the same weights.
+
+Copying out of the input is what a summarizing model does most and what a small network finds last. So one head of the last
+layer is also told, for each token, where in the input it stands: a pointer (Vinyals and others, 2015, taught as See and others,
+2017, let theirs be learned). And the matrices are stepped by Muon, see `optimiser.py`.
+
+`random_summarizers.py` makes models of the other kinds, whose words mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from torch import Tensor, nn
+
+from roundtable.summarization.rendering import transcript_lines
+from tests.models.facts import MOST_FACTS, NOTHING, draw_facts, talk, vocabulary
+from tests.models.optimiser import Optimiser
+
+PREFIX = "summarize: "
+LONGEST = 512
+"""Tokens of a prompt, as T5's own."""
+
+_PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
+_WIDTH, _HEAD_WIDTH, _HEADS, _LAYERS = 64, 16, 4, 2
+_MATRIX_RATE, _OTHER_RATE = 0.02, 4e-3
+_WARM_UP_STEPS = 50
+_COOL_DOWN = 0.4
+"""Share of the training in which the rates fall to nothing."""
+
+_TOKENS_PER_STEP = 3072
+_NOTES_SHARE = 0.25
+"""Of the lessons that are notes, as the last of several passes reads them: facts alone, some of them twice."""
+
+_NO_FACT_SHARE = 0.08
+_IGNORED = -100
+
+
+# ---- Tokenizer
+
+
+def tokenizer() -> Any:
+    """Words of the language, then pairs of digits, then characters: the finer, the less likely."""
+    words = [word if word in ".,?" else f"▁{word}" for word in (*vocabulary(), "summarize", "SPEAKER_", "(")]
+    pairs = [f"{number:02}" for number in range(60)]
+    characters = ["▁", *(chr(code) for code in range(33, 127) if chr(code) not in "<>{}.,?")]
+    scored = [(_PAD, 0.0), (_END, 0.0), (_UNKNOWN, 0.0)]
+    scored += [*((word, -4.0) for word in words), *((pair, -6.0) for pair in pairs), *((sign, -12.0) for sign in characters)]
+    core = Tokenizer(models.Unigram(scored, unk_id=2))
+    core.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")])
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    core.decoder = decoders.Metaspace()
+    core.post_processor = processors.TemplateProcessing(single=f"$A {_END}", special_tokens=[(_END, 1)])
+    kind: Any = transformers.PreTrainedTokenizerFast
+    return kind(tokenizer_object=core, model_max_length=LONGEST, pad_token=_PAD, eos_token=_END, unk_token=_UNKNOWN)
+
+
+# ---- Lessons
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Tokens to read, tokens to write, and where in the first each of the second stands; `_IGNORED` where it does not."""
+
+    source: list[int]
+    target: list[int]
+    places: list[int]
+
+
+def lesson(rng: random.Random, spoken: Any, sentences: int) -> Lesson:
+    """A conversation of about so many sentences, or notes, with facts of the training alone."""
+    if rng.random() < _NOTES_SHARE:
+        facts = draw_facts(rng, rng.randint(1, min(sentences, MOST_FACTS)), held_out=False)
+        text = "\n".join(_noted(rng, facts))
+    else:
+        most = max(1, min(sentences // 2, MOST_FACTS))
+        count = 0 if rng.random() < _NO_FACT_SHARE else min(most, 1 + int(rng.expovariate(0.35)))
+        said = talk(rng, sentences, draw_facts(rng, count, held_out=False))
+        facts = list(said.facts)
+        text = "\n".join(map(str, transcript_lines(said.turns, str, ids=False)))
+    source: list[int] = spoken(PREFIX + text)["input_ids"]
+    pieces: list[list[int]] = spoken(facts or [NOTHING], add_special_tokens=False)["input_ids"]
+    places: list[int] = []
+    for piece in pieces:
+        at = _find(source, piece) if facts else _IGNORED
+        places += range(at, at + len(piece)) if facts else [_IGNORED] * len(piece)
+    return Lesson(source, [*(id_ for piece in pieces for id_ in piece), source[-1]], [*places, len(source) - 1])
+
+
+def _noted(rng: random.Random, facts: Sequence[str]) -> Iterator[str]:
+    """Lines of one fact or several; the last of a line may begin the next again, and a line may say that there was nothing."""
+    at = 0
+    while at < len(facts):
+        size = rng.randint(1, 6)
+        again = at > 0 and rng.random() < 0.3
+        yield " ".join(facts[at - again : at + size])
+        at += size
+        if rng.random() < 0.2:
+            yield NOTHING
+
+
+def _find(ids: Sequence[int], piece: Sequence[int]) -> int:
+    return next(at for at in range(len(ids)) if ids[at : at + len(piece)] == piece)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of some lessons, padded at the end."""
+
+    source: Tensor
+    mask: Tensor
+    target: Tensor
+    places: Tensor
+
+
+def batch(lessons: Sequence[Lesson]) -> Batch:
+    wide, long = (max(map(len, rows)) for rows in ([x.source for x in lessons], [x.target for x in lessons]))
+    made = Batch(
+        source=torch.zeros(len(lessons), wide, dtype=torch.long),
+        mask=torch.zeros(len(lessons), wide, dtype=torch.long),
+        target=torch.full((len(lessons), long), _IGNORED),
+        places=torch.full((len(lessons), long), _IGNORED),
+    )
+    for row, one in enumerate(lessons):
+        made.source[row, : len(one.source)] = torch.tensor(one.source)
+        made.mask[row, : len(one.source)] = 1
+        made.target[row, : len(one.target)] = torch.tensor(one.target)
+        made.places[row, : len(one.places)] = torch.tensor(one.places)
+    return made
+
+
+def lessons_at(rng: random.Random, spoken: Any, progress: float) -> Batch:
+    """Short conversations first; from a third of the training on, up to as long as a prompt may be."""
+    longest = 12 if progress < 0.35 else 38
+    sentences = round(math.exp(rng.uniform(math.log(3), math.log(longest))))
+    rows = max(4, _TOKENS_PER_STEP // (13 * sentences + 6))
+    found = [lesson(rng, spoken, sentences) for _ in range(rows)]
+    return batch([one for one in found if len(one.source) <= LONGEST] or found[:1])
+
+
+# ---- Network
+
+
+def network(words: int) -> transformers.T5ForConditionalGeneration:
+    config = transformers.T5Config(
+        vocab_size=words,
+        d_model=_WIDTH,
+        d_kv=_HEAD_WIDTH,
+        d_ff=2 * _WIDTH,
+        num_layers=_LAYERS,
+        num_heads=_HEADS,
+        relative_attention_num_buckets=32,
+        relative_attention_max_distance=256,
+        dropout_rate=0.0,
+        n_positions=LONGEST,
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
+        tie_word_embeddings=True,
+        task_specific_params={"summarization": {"prefix": PREFIX}},
+    )
+    config._attn_implementation = "eager"  # the pointer is read off the attention
+    return transformers.T5ForConditionalGeneration(config)
+
+
+def losses(model: nn.Module, given: Batch) -> tuple[Tensor, Tensor]:
+    """Of the words, and of the pointer."""
+    out = model(input_ids=given.source, attention_mask=given.mask, labels=given.target, output_attentions=True)
+    pointed = out.cross_attentions[-1][:, 0]  # rows, tokens to write, tokens to read
+    known = given.places != _IGNORED
+    share = pointed.gather(2, given.places.clamp(min=0).unsqueeze(2)).squeeze(2)[known]
+    return out.loss, -torch.log(share + 1e-6).mean()
+
+
+def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Under names by which the optimiser knows the matrices of the layers."""
+    for name, parameter in model.named_parameters():
+        of_layer = name.endswith(("q.weight", "k.weight", "v.weight", "o.weight", "wi.weight", "wo.weight"))
+        yield (f".layers.{name}" if of_layer else name), parameter
+
+
+def train(folder: Path, minutes: float, steps: int | None, seed: int) -> None:
+    """Until the minutes are over, or for so many steps."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)  # noqa: S311
+    spoken = tokenizer()
+    model = network(len(spoken))
+    optimiser = Optimiser(_parameters(model), _MATRIX_RATE, _OTHER_RATE)
+    begun_s, step, progress = time.process_time(), 0, 0.0
+    recent: list[tuple[float, float]] = []
+    while progress < 1:
+        scale = min(1.0, (step + 1) / _WARM_UP_STEPS, (1 - progress) / _COOL_DOWN)
+        words, pointer = losses(model, lessons_at(rng, spoken, progress))
+        (words + 0.5 * pointer).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step(scale)
+        model.zero_grad(set_to_none=True)
+        step += 1
+        spent_s = time.process_time() - begun_s
+        progress = step / steps if steps is not None else spent_s / (60 * minutes)
+        recent.append((words.item(), pointer.item()))
+        if step % 100 == 0:
+            means = [sum(column) / len(recent) for column in zip(*recent, strict=True)]
+            print(f"step {step}  {spent_s:.0f} s  words {means[0]:.4f}  pointer {means[1]:.4f}", flush=True)
+            recent.clear()
+    save(model, spoken, folder)
+
+
+def save(model: Any, spoken: Any, folder: Path) -> None:
+    """As both transformers 4.51 and 5 read it."""
+    model.half().save_pretrained(folder)
+    spoken.save_pretrained(folder)
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",  # the name that 4.51 knows
+        "model_max_length": LONGEST,
+        "pad_token": _PAD,
+        "eos_token": _END,
+        "unk_token": _UNKNOWN,
+        "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the tiny T5 that the summaries are tested with.")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to make")
+    parser.add_argument("--minutes", type=float, default=9.0, help="of CPU time")
+    parser.add_argument("--steps", type=int, help="instead of minutes: the same steps give the same weights")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train(options.out, options.minutes, options.steps, options.seed)
+
+
+if __name__ == "__main__":
+    main()
