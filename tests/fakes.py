@@ -25,10 +25,11 @@ from roundtable.diarization import DiarizeOptions
 from roundtable.engines import Engines
 from roundtable.errors import OutOfMemory
 from roundtable.summarization import SummarizeOptions
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.guard import Guard
 from roundtable.summarization.instructions import Task
-from roundtable.summarization.writer import Frame, Prompt, Written, WrittenBatch
+from roundtable.summarization.writer import Frame, Written, WrittenBatch
+from roundtable.summarization.writer import Prompt as SummaryPrompt
 from roundtable.transcript import (
     Diarization,
     Language,
@@ -236,11 +237,12 @@ def _evenly(text: str, seconds: float) -> tuple[Word, ...]:
 
 
 class ScriptedWriter:
-    """A summary model that answers what `script(task, lines)` says; a token is a word, and so is a line break with what follows.
+    """A summary model that answers what `script(task, lines)` says; a token is a word, and so is a line break with what
+    follows.
 
     Guarantees: `prompts` holds every prompt that it was sent, as (task, lines of the data); the frame around the data is the
-    task's name, at both ends. A prompt that is longer than its window, or has lost its frame, is refused as the real ones are. An
-    answer of more words than asked for is cut there and not finished. A prompt of more than
+    task's name, at both ends. A prompt that is longer than its budget, or has lost its frame, is refused as the real ones are.
+    An answer of more words than asked for is cut there and not finished. A prompt of more than
     `room_tokens` raises OutOfMemory.
     """
 
@@ -251,13 +253,13 @@ class ScriptedWriter:
         self,
         script: Callable[[str, Sequence[str]], str],
         *,
-        tokens: int = 1000,
+        tokens: int = 8000,
         method: Literal["chat", "seq2seq"] = "chat",
         room_tokens: int | None = None,
     ) -> None:
         self.script = script
         self.method: Literal["chat", "seq2seq"] = method
-        self.window = Window(tokens, tokens, shared=method == "chat")
+        self.budget = Budget(tokens, tokens, shared=method == "chat")
         self.room_tokens = room_tokens
         self.prompts: list[tuple[str, list[str]]] = []
         self._vocabulary: dict[str, int] = {}
@@ -266,17 +268,17 @@ class ScriptedWriter:
     def count(self, texts: Sequence[str]) -> Sequence[int]:
         return [len(text.split()) for text in texts]
 
-    def prompt(self, task: Task, language: str | None, data: str) -> Prompt:
+    def prompt(self, task: Task, language: str | None, data: str) -> SummaryPrompt:
         words = [task, *(word for line in data.split("\n") for word in (*line.split(), "\n")), task]
         ids = tuple(self._id(word) for word in words)
         frame = Frame(ids[:1], ids[-1:], 0)
-        return Prompt(ids, frame, sum("CONTROL" in word for word in words))
+        return SummaryPrompt(ids, frame, sum("CONTROL" in word for word in words))
 
-    def write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
+    def write(self, prompts: Sequence[SummaryPrompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
         answers = []
         for prompt in prompts:
             control.check()
-            prompt.check(self.window.prompt(max_tokens))
+            prompt.check(self.budget.prompt(max_tokens))
             if self.room_tokens is not None and len(prompt.ids) > self.room_tokens:
                 raise OutOfMemory("There was not enough memory.")
             task, *data, _ = (self._spelled[id_] for id_ in prompt.ids)
@@ -297,8 +299,9 @@ class ObedientModel:
     """In place of a causal model behind a real tokenizer and chat template: it does whatever its instructions tell it to.
 
     Guarantees: it reads the tokens that it is given. Messages begin and end at control tokens; what stands between <transcript>
-    and </transcript> of a message is data. If "ignore" stands anywhere else, or if any message is not the system's or the user's,
-    it obeys: it answers "OBEYED". Otherwise it answers `answer`. `seen` holds the messages of every prompt, as (role, text).
+    and </transcript> of a message is data. If "ignore" stands anywhere else, or if any message is not the system's or the
+    user's, it obeys: it answers "OBEYED". Otherwise it answers `answer`. `seen` holds the messages of every prompt, as (role,
+    text).
     """
 
     def __init__(self, tokenizer: Any, answer: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -73,6 +74,7 @@ MEETING = Conversation(
     request_id="r-1",
 )
 ABOUT = {
+    "summary_info": {"method": "extractive", "passes": 0, "input_tokens": 0, "truncated": False, "stop_reason": None},
     "outcome": "ok",
     "warnings": [
         {"stage": "asr", "code": "slow", "message": "It took long."},
@@ -129,6 +131,14 @@ def test_json_is_the_reply_of_the_design_key_for_key() -> None:
     }
 
 
+def test_every_format_says_how_the_summary_was_made() -> None:
+    made = Summary("s", method="chat", passes=3, input_tokens=900, truncated=True, stop_reason="length")
+    for name in ("json", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "txt", "rttm"):
+        assert render(replace(MEETING, summary=made), name)["summary_info"] == {
+            **{"method": "chat", "passes": 3, "input_tokens": 900, "truncated": True, "stop_reason": "length"}
+        }
+
+
 def test_the_structured_summary_is_there_only_when_asked_for() -> None:
     assert "summary" not in render(MEETING, "json")
     assert render(SILENCE, "json", structured_summary=True)["summary"] is None
@@ -150,6 +160,7 @@ def test_a_recording_without_speech() -> None:
         "language": None,
         "duration": 3.0,
         "speaker_stats": [],
+        "summary_info": None,
         "outcome": "ok",
         "warnings": [],
         "models": {},

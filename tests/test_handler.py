@@ -32,7 +32,7 @@ WAV = tone_wav(2.0)
 SETTINGS = ModelSettings(asr_model="fake", max_audio_bytes=100_000, max_audio_seconds=3.0)
 REPLY_KEYS = [
     *("text", "chunks", "speakers", "summarize", "language", "duration", "speaker_stats"),
-    *("outcome", "warnings", "models", "timings", "request_id"),
+    *("summary_info", "outcome", "warnings", "models", "timings", "request_id"),
 ]
 
 

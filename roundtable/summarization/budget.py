@@ -30,7 +30,7 @@ _DECODER = ("max_decoder_position_embeddings", "max_target_positions", *_WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Budget:
     """`input_tokens`: the longest prompt; where the model writes on from it (`shared`), prompt and answer together.
     `output_tokens`: the longest answer."""
 
@@ -46,39 +46,39 @@ class Window:
         """How long a prompt can be if the answer is to have so many tokens."""
         return self.input_tokens - answer if self.shared else self.input_tokens
 
-    def smaller(self) -> Window | None:
+    def smaller(self) -> Budget | None:
         """Half of it, for when memory ran out; None when that is too little."""
         half = self.input_tokens // 2
-        return Window(half, self.output_tokens, self.shared) if half >= 4 * SMALLEST_TOKENS else None
+        return Budget(half, self.output_tokens, self.shared) if half >= 4 * SMALLEST_TOKENS else None
 
 
-def window_of(
+def budget_of(
     config: Mapping[str, Any], tokenizer_tokens: float | None, setting_tokens: int | None, *, encoder_decoder: bool
-) -> Window:
+) -> Budget:
     """`config`: of the text model, as in its config.json. Raises `InvalidSettings` when not even instructions would fit."""
     relative = "relative_attention_num_buckets" in config
     tokenizer = int(tokenizer_tokens) if tokenizer_tokens is not None and 0 < tokenizer_tokens < _NO_LIMIT else None
     if relative and not _least(config, _ABSOLUTE):
         known = setting_tokens or tokenizer or _least(config, ("n_positions",)) or T5_TOKENS
-        return _usable(Window(known, known, not encoder_decoder))
+        return _usable(Budget(known, known, not encoder_decoder))
     of_input = [_least(config, _ENCODER if encoder_decoder else _WHOLE), tokenizer]
     given = [limit for limit in of_input if limit]
     taken = min(given, default=setting_tokens or UNKNOWN_TOKENS)
     if not encoder_decoder:
         whole = min(taken, setting_tokens or taken)
-        return _usable(Window(whole, whole, True))
+        return _usable(Budget(whole, whole, True))
     answer = _least(config, _DECODER) or taken
     # The decoder's first position is taken by the token that it starts from.
-    return _usable(Window(min(taken, setting_tokens or taken), answer - 1, False))
+    return _usable(Budget(min(taken, setting_tokens or taken), answer - 1, False))
 
 
 _ABSOLUTE = ("max_position_embeddings", "max_encoder_position_embeddings")
 
 
-def _usable(window: Window) -> Window:
-    if window.input_tokens < SMALLEST_TOKENS:
-        raise InvalidSettings(f"SUMMARIZE_MODEL takes {window.input_tokens} tokens at once: {SMALLEST_TOKENS} are the least.")
-    return window
+def _usable(budget: Budget) -> Budget:
+    if budget.input_tokens < SMALLEST_TOKENS:
+        raise InvalidSettings(f"SUMMARIZE_MODEL takes {budget.input_tokens} tokens at once: {SMALLEST_TOKENS} are the least.")
+    return budget
 
 
 def _least(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

@@ -35,7 +35,7 @@ class ChatWriter:
         self._generator: Final = Generator(checkpoint)
         self._frames: dict[tuple[Task, str | None], Frame] = {}
         self.name: Final = checkpoint.name
-        self.window: Final = checkpoint.window
+        self.budget: Final = checkpoint.budget
         self.guard: Final = checkpoint.guard
         knows = inspect.signature(checkpoint.tokenizer.apply_chat_template).parameters
         self._variables = {**_VARIABLES, **({"sanitize_control_tokens": True} if "sanitize_control_tokens" in knows else {})}
@@ -55,7 +55,7 @@ class ChatWriter:
 
     def write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
         for prompt in prompts:
-            prompt.check(self.window.prompt(max_tokens))
+            prompt.check(self.budget.prompt(max_tokens))
         return self._generator.write(prompts, max_tokens, min_tokens, control)
 
     def _ids(self, asked: Instruction, data: str) -> tuple[int, ...]:

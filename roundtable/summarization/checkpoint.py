@@ -20,7 +20,7 @@ from roundtable.errors import EngineError, EngineUnavailable, InvalidSettings
 from roundtable.hub import ModelSource
 from roundtable.quiet import quiet
 from roundtable.summarization import SummaryModel
-from roundtable.summarization.budget import Window, window_of
+from roundtable.summarization.budget import Budget, budget_of
 from roundtable.summarization.guard import Guard
 from roundtable.weights import INDEXES, dtype_keyword, fetch_weights, incomplete, printable, read_json
 
@@ -46,7 +46,7 @@ class SummaryCheckpoint:
     """Of the text model: config.json, and what the library fills in."""
     device: torch.device
     is_encoder_decoder: bool
-    window: Window
+    budget: Budget
     end_ids: tuple[int, ...]
     pad_id: int
     bos_id: int | None
@@ -113,7 +113,7 @@ def _load(source: ModelSource, wanted: SummaryModel, device: torch.device) -> Su
     nested = raw.get("text_config")
     config = {**(nested if isinstance(nested, dict) else raw), **text_config}
     generation = {**raw, **read_json(folder / "generation_config.json", source)}
-    window = window_of(config, tokenizer.model_max_length, wanted.context_tokens, encoder_decoder=encoder_decoder)
+    budget = budget_of(config, tokenizer.model_max_length, wanted.context_tokens, encoder_decoder=encoder_decoder)
     end_ids = _ids(generation.get("eos_token_id"), config.get("eos_token_id"), tokenizer.eos_token_id)
     if not end_ids:
         raise incomplete(source, "nothing says which token ends an answer")
@@ -135,7 +135,7 @@ def _load(source: ModelSource, wanted: SummaryModel, device: torch.device) -> Su
         config=config,
         device=device,
         is_encoder_decoder=encoder_decoder,
-        window=window,
+        budget=budget,
         end_ids=end_ids,
         pad_id=pad[0] if pad else end_ids[0],
         bos_id=bos[0] if bos else None,

@@ -33,7 +33,8 @@ class Guard:
         self._spelled: Final = re.compile("|".join(map(re.escape, spelled))) if spelled else None
 
     def __call__(self, text: str) -> str:
-        line = plain_text(" ".join(text.split())).translate(_LIKE_BRACKETS)
+        # White space first: among what `plain_text` removes are line breaks, and they part words.
+        line = " ".join(plain_text(" ".join(text.split())).split()).translate(_LIKE_BRACKETS)
         if self._spelled is None:
             return line
         return self._spelled.sub(lambda match: f"{match.group()[0]} {match.group()[1:]}", line)

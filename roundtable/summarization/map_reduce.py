@@ -17,7 +17,7 @@ from typing import Literal
 
 from roundtable.control import Control
 from roundtable.errors import EngineFailed
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.instructions import Task
 from roundtable.summarization.parts import split_lines
 from roundtable.summarization.rendering import Line
@@ -34,8 +34,8 @@ _MARGIN = 0.05
 _NOTES_SHARE, _NOTES_MOST, _NOTES_LEAST = 8, 2048, 128
 """Notes of a part take at most one token in this many of what the model can read, and never more than the second figure."""
 
-ReadNotes = Callable[[str, Sequence[Line]], Sequence[Line]]
-"""What a model noted on some lines, as lines again; none when its answer is of no use."""
+ReadNotes = Callable[[str, Sequence[Line]], Sequence[Line] | None]
+"""What a model noted on some lines, as lines again: none, if there is nothing to note. None when its answer is of no use."""
 
 Rescue = Callable[[Sequence[Line]], Sequence[Line]]
 """Notes on a part that the model wrote nothing of use about: no part goes missing."""
@@ -59,7 +59,7 @@ class MapReduce:
     """One conversation on its way through `writer`. `final_tokens` and `min_tokens` bound the last answer."""
 
     writer: Writer
-    window: Window
+    budget: Budget
     language: str | None
     structured: bool
     final_tokens: int
@@ -76,11 +76,12 @@ class MapReduce:
 
     def run(self, lines: Sequence[Line]) -> Outcome:
         """Raises what `writer` and `control` raise."""
-        final = self.window.answer(self.final_tokens)
+        final = self.budget.answer(self.final_tokens)
         task: Task = "structured" if self.structured else "text"
         prompt = self._fitting(task, lines, final)
         if prompt is None:
-            lines = self._reduced(self._noted("notes", lines, self.rescue), final)
+            notes = self._noted("notes", lines, self.rescue) or self.rescue(lines)
+            lines = self._reduced(notes, final)
             task = "structured_from_notes" if self.structured else "text_from_notes"
             prompt = self._fitting(task, lines, final)
             while prompt is None and len(lines) > 1:  # thinned by the sum of their tokens, and a few too many
@@ -102,9 +103,9 @@ class MapReduce:
 
     def ask(self, task: Task, data: str) -> str | None:
         """One more answer, to `data` as it stands; None when that does not fit."""
-        final = self.window.answer(self.final_tokens)
+        final = self.budget.answer(self.final_tokens)
         prompt = self.writer.prompt(task, self.language, data)
-        if len(prompt.ids) > self.window.prompt(final):
+        if len(prompt.ids) > self.budget.prompt(final):
             return None
         return self._write([prompt], final, 0)[0].text
 
@@ -118,7 +119,7 @@ class MapReduce:
 
     def _fitting(self, task: Task, lines: Sequence[Line], answer: int) -> Prompt | None:
         """The prompt with all lines; None when it is too long."""
-        most = self.window.prompt(answer)
+        most = self.budget.prompt(answer)
         data = [str(line) for line in lines]
         # A token has a few characters: what is far too long need not be counted.
         if sum(map(len, data)) > 40 * most:
@@ -135,8 +136,8 @@ class MapReduce:
         for answer, (_, part) in zip(answers, parts, strict=True):
             self._notes_cut += not answer.finished
             noted = self.read_notes(answer.text, part)
-            if not noted:
-                self._rescued += 1
+            if noted is None:
+                self._rescued += task == "notes"
                 noted = rescue(part)
             for note in noted:
                 notes.setdefault((note.header, note.text), note)
@@ -186,7 +187,7 @@ class MapReduce:
     def _room(self, task: Task, answer: int) -> int:
         """Tokens for the lines of a prompt."""
         around = len(self.writer.prompt(task, self.language, "").ids)
-        room = int((self.window.prompt(answer) - around) * (1 - _MARGIN))
+        room = int((self.budget.prompt(answer) - around) * (1 - _MARGIN))
         if room < _LEAST_ROOM:
             raise EngineFailed(
                 "The instructions for the summary leave no room for a conversation: the model takes too few tokens."
@@ -194,8 +195,8 @@ class MapReduce:
         return room
 
     def _notes_tokens(self) -> int:
-        share = max(_NOTES_LEAST, self.window.input_tokens // _NOTES_SHARE)
-        return min(share, _NOTES_MOST, self.window.output_tokens, self.window.input_tokens // 4)
+        share = max(_NOTES_LEAST, self.budget.input_tokens // _NOTES_SHARE)
+        return min(share, _NOTES_MOST, self.budget.output_tokens, self.budget.input_tokens // 4)
 
     def _write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int) -> tuple[Written, ...]:
         self.control.check()

@@ -15,7 +15,7 @@ from typing import Final
 from roundtable.control import Control
 from roundtable.errors import OutOfMemory
 from roundtable.summarization import SummarizeOptions, Summarizer
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.checks import Checks, sentences
 from roundtable.summarization.fallback import NothingUsable
 from roundtable.summarization.language import detect
@@ -51,17 +51,17 @@ class ModelSummarizer:
         if sum(count_tokens(turn.text) for turn in turns) < FEWEST_WORDS:
             return self._extractive.summarize(turns, options, control)
         job = _Job(self._writer, self._extractive, turns, options, control)
-        window: Window | None = self._writer.window
+        budget: Budget | None = self._writer.budget
         reduced = False
-        while window is not None:
+        while budget is not None:
             try:
-                summary = job.run(window)
+                summary = job.run(budget)
             except OutOfMemory:
-                window, reduced = window.smaller(), True
+                budget, reduced = budget.smaller(), True
                 continue
             if not reduced:
                 return summary
-            message = f"Memory ran out: the conversation was read in parts of at most {window.input_tokens} tokens."
+            message = f"Memory ran out: the conversation was read in parts of at most {budget.input_tokens} tokens."
             return replace(summary, warnings=(*summary.warnings, Warning_("summarize", "context_reduced", message)))
         raise OutOfMemory("There was not enough memory to summarize the conversation, however small the parts.")
 
@@ -82,14 +82,14 @@ class _Job:
         self._language = options.language or detect(" ".join(turn.text for turn in turns))
         self._source = Source(turns, self._language)
 
-    def run(self, window: Window) -> Summary:
+    def run(self, budget: Budget) -> Summary:
         options = self._options
         lines = transcript_lines(self._turns, self._writer.guard, ids=self._chats)
         self._control.check()
         json_wanted = self._structured and self._chats
         model = MapReduce(
             writer=self._writer,
-            window=window,
+            budget=budget,
             language=self._language,
             structured=json_wanted,
             final_tokens=2 * options.max_tokens if json_wanted else options.max_tokens,
@@ -176,15 +176,17 @@ class _Job:
             warnings=(*outcome.warnings, *summary.warnings, *checks.warnings()),
         )
 
-    def _read_notes(self, answer: str, part: Sequence[Line]) -> Sequence[Line]:
+    def _read_notes(self, answer: str, part: Sequence[Line]) -> Sequence[Line] | None:
         """Notes of a chat model, checked at once: what is made up early would be cited later."""
         answer = without_thinking(answer)
         draft = read_draft(answer)
         if draft is None and has_words(answer) and not looks_like_json(answer):
             draft = Draft(key_points=tuple(Point(sentence, ()) for sentence in sentences(prose(answer))))
         if draft is None:
-            return ()
+            return None
         checked = Checks(self._source).draft(draft)
+        if draft.has_points() and not checked.has_points():
+            return None
         here = {id_ for line in part for id_ in line.evidence}
         notes = [(point.text, point.evidence) for point in checked.key_points]
         notes += [(f"Decision: {point.text}", point.evidence) for point in checked.decisions]
@@ -211,11 +213,11 @@ class _Job:
         return [Line(_cited(point.evidence) if self._chats else "", guard(point.text), point.evidence) for point in points]
 
 
-def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line]:
+def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line] | None:
     """Notes of a sequence-to-sequence model: its sentences. They are about the whole part."""
     ids = tuple(dict.fromkeys(id_ for line in part for id_ in line.evidence))
     text = " ".join(prose(answer).split())
-    return [Line("", text, ids)] if has_words(text) else []
+    return [Line("", text, ids)] if has_words(text) else None
 
 
 def replace_summary(draft: Draft, text: str) -> Draft:

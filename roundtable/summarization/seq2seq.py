@@ -28,7 +28,7 @@ class Seq2SeqWriter:
         self._generator: Final = Generator(checkpoint)
         self._prefix: Final = _prefix(checkpoint.config)
         self.name: Final = checkpoint.name
-        self.window: Final = checkpoint.window
+        self.budget: Final = checkpoint.budget
         self.guard: Final = checkpoint.guard
         one, other = (self._ids(probe) for probe in ("x", "0 (y) 1"))
         (prefix,) = checkpoint.encode([self._prefix], special=True)
@@ -46,7 +46,7 @@ class Seq2SeqWriter:
 
     def write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
         for prompt in prompts:
-            prompt.check(self.window.prompt(max_tokens))
+            prompt.check(self.budget.prompt(max_tokens))
         return self._generator.write(prompts, max_tokens, min_tokens, control)
 
     def _ids(self, data: str) -> tuple[int, ...]:

@@ -45,7 +45,7 @@ _GENERIC = word_set(
     "agenda call recap review notes general various several person people member members group everyone todo task tasks owner"
 )
 _SUBJECT = re.compile(
-    r"\s+(?:[A-ZÀ-Þ][\w’'-]+|and [A-ZÀ-Þ]\w+ (?:will|agreed|have)|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|"
+    r"\s+(?:and [A-ZÀ-Þ]\w+ (?:will|agreed|have)|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|"
     r"asks|wants|suggested|suggests|promised|proposed|proposes|mentioned|explained|reported|offered|confirmed|decided|plans|"
     r"needs)\b|[’']s\b"
 )
@@ -149,29 +149,38 @@ class Source:
         return bool(forms) and all(form in self._words or form.removesuffix("s") in self._words for form in forms)
 
     def _names(self, text: str) -> Iterator[str]:
-        """Words written as names are, where grammar does not explain the capital. German writes every noun with one: there
-        two in a row are asked for, or a title before one."""
+        """Words written as names are, where grammar does not explain the capital: within a sentence, and at its beginning if
+        it is the subject. German writes every noun with one: there two in a row are asked for, or a title."""
         nouns = (self.language or "").lower().startswith("de")
-        previous_end, previous_named = -1, False
+        capital_ended = -1
         for match in _CAPITAL.finditer(text):
             word = match.group().rstrip(".-’'")
-            is_name = word[:1].isupper() and len(word) > 1
-            begins = _SENTENCE_BEGINS.search(text[: match.start()][-40:]) is not None
-            if is_name and begins:
-                bare = folded(word)
-                common = bare in NEVER_NAMES or bare in _GENERIC or bare in _PRONOUNS or (word.isupper() and len(word) < 2)
-                is_name = not common and _SUBJECT.match(text, match.start() + len(word)) is not None
-            if nouns and is_name:
-                follows = previous_named and text[previous_end : match.start()].isspace()
-                titled = _TITLES.search(text[max(0, match.start() - 12) : match.start()]) is not None
-                named, previous_named = follows or titled, True
-                previous_end = match.end()
-                if named:
-                    yield word
+            if not word[:1].isupper() or len(word) < 2 or folded(word) in _GENERIC:
                 continue
-            previous_named, previous_end = is_name, match.end()
-            if is_name and folded(word) not in _GENERIC:
+            begins = _SENTENCE_BEGINS.search(text[max(0, match.start() - 40) : match.start()]) is not None
+            if nouns:
+                follows = capital_ended >= 0 and text[capital_ended : match.start()].isspace()
+                titled = _TITLES.search(text[max(0, match.start() - 12) : match.start()]) is not None
+                capital_ended = -1 if begins and folded(word) in _GERMAN_BEGINNINGS else match.end()
+                if follows or titled:
+                    yield word
+            elif not begins or _is_label(word) or (not _is_common(word) and _SUBJECT.match(text, match.start() + len(word))):
                 yield word
+
+
+def _is_label(word: str) -> bool:
+    """SPEAKER_07: nobody, if it is not one of the labels."""
+    return any(not sign.isalpha() and sign not in "'’-&." for sign in word)
+
+
+def _is_common(word: str) -> bool:
+    return folded(word) in NEVER_NAMES or folded(word) in _PRONOUNS
+
+
+_GERMAN_BEGINNINGS = word_set(
+    "der die das den dem des ein eine einen einem einer es er sie wir ihr ich man alle beide im am vom zum zur in an auf aus "
+    "bei mit nach von zu fur uber unter vor herr frau dieser diese dieses jeder jede jedes sein seine ihre unser kein"
+)
 
 
 _AROUND_DATES = word_set(

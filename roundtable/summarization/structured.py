@@ -19,7 +19,7 @@ _THOUGHT = re.compile(rf"<({_THINKING})\b[^>]*>.*?(?:</\1\s*>|\Z)", re.DOTALL | 
 _THOUGHT_BEFORE = re.compile(rf"\A.*</(?:{_THINKING})\s*>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^\s*```[\w-]*[ \t]*\n?|\n?```\s*$")
 _LEAD_IN = re.compile(
-    r"\A(?:(?:sure|certainly|of course|okay|ok)[!,.:]\s*)?(?:here(?:'s| is| are)[^\n:]{0,80}:|\**(?:summary|title)\**:)\s*",
+    r"\A(?:(?:sure|certainly|of course|okay|ok)[!,.:]\s*)?(?:here(?:'s| is| are)[^\n:]{0,80}:|\**(?:summary|title)\**:\**)\s*",
     re.IGNORECASE,
 )
 _MOST_POINTS, _MOST_EVIDENCE = 60, 20

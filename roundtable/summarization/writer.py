@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from roundtable.control import Control
 from roundtable.errors import EngineFailed
-from roundtable.summarization.budget import Window
+from roundtable.summarization.budget import Budget
 from roundtable.summarization.guard import Guard
 from roundtable.summarization.instructions import Task
 from roundtable.transcript import Warning_
@@ -65,7 +65,7 @@ class Writer(Protocol):
     def method(self) -> Literal["chat", "seq2seq"]: ...
 
     @property
-    def window(self) -> Window: ...
+    def budget(self) -> Budget: ...
 
     @property
     def guard(self) -> Guard:

@@ -1,0 +1,128 @@
+"""The same number, time or date, however it is said or written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roundtable.summarization.language import detect, is_in
+from roundtable.summarization.numbers import claimed, stated, supports
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "number"),
+    [
+        ("en", "twenty five percent", "25"),
+        ("en", "twenty-five", "25"),
+        ("en", "two hundred and fifty", "250"),
+        ("en", "five hundred thousand", "500000"),
+        ("en", "one point five million", "1500000"),
+        ("en", "1.2 million", "1200000"),
+        ("en", "5k users", "5000"),
+        ("en", "twenty twenty four", "2024"),
+        ("en", "nineteen ninety", "1990"),
+        ("en", "the twenty-first", "21"),
+        ("en", "the 21st", "21"),
+        ("en", "two and a half", "2.5"),
+        ("en", "five five five one two", "55512"),
+        ("en", "3,000 dollars", "3000"),
+        ("en", "3.125", "3.125"),
+        ("en", "1,234,567.50", "1234567.5"),
+        ("en", "Q3", "3"),
+        ("en", "a dozen", "12"),
+        ("de", "einundzwanzig", "21"),
+        ("de", "zweitausendvierundzwanzig", "2024"),
+        ("de", "neunzehnhundertneunzig", "1990"),
+        ("de", "3.000 Euro", "3000"),
+        ("de", "1,5", "1.5"),
+        ("de", "drei Komma fünf", "3.5"),
+        ("de", "am fünften", "5"),
+        ("fr", "quatre-vingt-dix-neuf", "99"),
+        ("fr", "soixante-douze", "72"),
+        ("fr", "deux mille vingt-quatre", "2024"),
+        ("es", "treinta y uno", "31"),
+        ("es", "quinientos", "500"),
+        ("it", "trentotto", "38"),
+        ("it", "duemilaventi", "2020"),
+        ("pt", "duzentos e cinquenta", "250"),
+        ("nl", "tweeëntwintig", "22"),
+        ("nl", "honderdvijftig", "150"),
+        ("sv", "12 000 kronor", "12000"),
+        ("en", "half past ten", "time 10:30"),
+        ("en", "ten thirty", "time 10:30"),
+        ("en", "at 22:30", "time 10:30"),
+        ("de", "halb elf", "time 10:30"),
+        ("en", "the third of May", "month 5"),
+        ("en", "on friday", "weekday friday"),
+        ("pt", "na segunda-feira", "weekday segunda-feira"),
+    ],
+)
+def test_spoken_and_written_are_the_same(language: str, said: str, number: str) -> None:
+    assert number in stated(said, language)
+
+
+@pytest.mark.parametrize(("said", "other"), [("twenty five", "5"), ("twenty five", "20"), ("3,000", "3"), ("fifteen", "50")])
+def test_a_part_of_a_number_is_not_said(said: str, other: str) -> None:
+    assert other not in stated(said, "en")
+
+
+def test_what_a_summary_claims() -> None:
+    claims = claimed("One of them costs $3,000 or 25 %; may be twelve people on Friday at 10:30, in May.", "en")
+    assert claims == ["3000", "25", "12", "weekday friday", "time 10:30", "month 5"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "known", "supported"),
+    [
+        ("25", {"25"}, True),
+        ("25", {"250"}, False),
+        ("time 10:00", {"10"}, True),
+        ("time 10:00", {"22"}, True),
+        ("time 10:15", {"10"}, False),
+        ("date 2024-05-03", {"2024", "3", "month 5"}, True),
+        ("date 03/05/2024", {"2024", "3", "month 5"}, True),
+        ("date 2024-05-03", {"3", "month 5"}, False),
+        ("date 2024-05-03", {"2024", "4", "month 5"}, False),
+    ],
+)
+def test_what_supports_a_claim(claim: str, known: set[str], supported: bool) -> None:
+    assert supports(claim, known) is supported
+
+
+@given(st.integers(0, 10**12), st.sampled_from(["en", "de", "fr", "xx", None]))
+def test_every_number_that_is_written_is_said_and_claimed_alike(number: int, language: str | None) -> None:
+    assert stated(f"about {number} items", language) == {str(number)}
+    assert claimed(f"about {number} items", language) == [str(number)]
+
+
+@given(st.text(), st.sampled_from(["en", "de", "pt", None]))
+def test_a_claim_taken_from_a_text_is_supported_by_it(text: str, language: str | None) -> None:
+    assert all(supports(claim, stated(text, language)) for claim in claimed(text, language))
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The team agreed that the launch is moved to the end of the month and that the report is due.", "en"),
+        ("Wir haben uns darauf geeinigt, dass die Einführung auf das Ende des Monats verschoben wird.", "de"),
+        ("Nous avons décidé que le lancement est reporté à la fin du mois et que le rapport est prêt.", "fr"),
+        ("El equipo decidió que el lanzamiento se mueve al final del mes y que el informe está listo.", "es"),
+        ("Il lancio è stato spostato alla fine del mese e il rapporto non è ancora pronto per la riunione.", "it"),
+        ("O lançamento foi adiado para o fim do mês e o relatório não está pronto para a reunião.", "pt"),
+        ("Het team heeft besloten dat de lancering naar het einde van de maand wordt verplaatst en dat is goed.", "nl"),
+    ],
+)
+def test_languages_are_told_apart(text: str, language: str) -> None:
+    assert detect(text) == language
+    assert is_in(text, language) is True
+    assert is_in(text, "de" if language != "de" else "en") is False
+    assert is_in(text, "ru") is False
+
+
+def test_what_is_short_or_unknown_is_not_judged() -> None:
+    assert detect("Yes, okay.") is None
+    assert is_in("Okay.", "en") is None
+    assert is_in("Vi har beslutat att lanseringen flyttas till slutet av månaden.", "sv") is None
+    assert is_in("Мы решили перенести запуск на конец месяца.", "ru") is True
+    assert is_in("Мы решили перенести запуск на конец месяца.", "en") is False
