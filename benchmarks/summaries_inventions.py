@@ -29,7 +29,7 @@ SAID = (
     "Martin will call the printer by Friday and ask about the price.",
     "I will send the contract to the lawyers before Monday morning.",
     "We decided to take the 15 percent discount that Peter got for us.",
-    "Twelve people have signed up for the workshop in Lisbon.",
+    "Thirteen people have signed up for the workshop in Lisbon.",
     "The server was down for forty minutes last Tuesday night.",
     "Laura Brown is going to write the report about the customer survey.",
     "Our customers wait 2.5 days for an answer, and that is too long.",

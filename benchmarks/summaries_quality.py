@@ -21,6 +21,8 @@ from roundtable.summarization.extractive import ExtractiveSummarizer
 from roundtable.transcript import SpeakerTurn
 
 OURS, BASELINE = "extractive", "lead-3"
+SAME_LENGTH = "lead, as long as ours"
+"""No promise, but a fairer comparison: a longer summary has it easier with recall."""
 
 _LITTLE_WORDS = frozenset(
     "the and that this then than with from into for you your our their they them she her his him its are was were been have "
@@ -41,7 +43,21 @@ def turns_of(name: str) -> list[SpeakerTurn]:
 
 def lead(turns: Sequence[SpeakerTurn], sentences: int = 3) -> str:
     """The first sentences, as they were said."""
-    return " ".join(_SENTENCE.findall(" ".join(turn.text for turn in turns))[:sentences]).strip()
+    return " ".join(sentence.strip() for sentence in _sentences(turns)[:sentences])
+
+
+def lead_words(turns: Sequence[SpeakerTurn], words: int) -> str:
+    """The first sentences, until they have so many words."""
+    taken: list[str] = []
+    for sentence in _sentences(turns):
+        if len(" ".join(taken).split()) >= words:
+            break
+        taken.append(sentence.strip())
+    return " ".join(taken)
+
+
+def _sentences(turns: Sequence[SpeakerTurn]) -> list[str]:
+    return _SENTENCE.findall(" ".join(turn.text for turn in turns))
 
 
 def measure() -> dict[str, Any]:
@@ -53,11 +69,13 @@ def measure() -> dict[str, Any]:
         points = [(point.text, point.evidence) for point in (*summary.key_points, *summary.decisions)]
         points += [(item.task, item.evidence) for item in summary.action_items]
         cited = [(text, turns[id_].text) for text, evidence in points for id_ in evidence]
+        ours = bare(summary.text)
+        texts = {OURS: ours, BASELINE: lead(turns), SAME_LENGTH: lead_words(turns, len(ours.split()))}
         rows.append(
             {
                 "conversation": name,
-                "rouge": {OURS: _figures(rouge(bare(summary.text), reference)), BASELINE: _figures(rouge(lead(turns), reference))},
-                "words": {OURS: len(bare(summary.text).split()), BASELINE: len(lead(turns).split())},
+                "rouge": {kind: _figures(rouge(text, reference)) for kind, text in texts.items()},
+                "words": {kind: len(text.split()) for kind, text in texts.items()},
                 "statements": len(points),
                 "citations": len(cited),
                 "borne_out": sum(bool(content(text) & content(said)) for text, said in cited),
