@@ -77,8 +77,8 @@ def test_a_model_of_neither_kind_is_refused(models: Path, copy: Path) -> None:
     with pytest.raises(InvalidSettings, match="neither an encoder-decoder nor a chat model: it has no chat template"):
         load_summarizer(str(models / "base"))
     config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "model_type": "bert"}))
-    with pytest.raises(InvalidSettings, match="of type 'bert', which does not write text|no chat template"):
+    (copy / "config.json").write_text(json.dumps({**config, "model_type": "vit"}))
+    with pytest.raises(InvalidSettings, match="of type 'vit', which does not write text"):
         load_summarizer(str(copy))
 
 
@@ -209,17 +209,19 @@ def test_what_the_model_sees_is_every_prompt_whole_with_its_instructions(models:
         def note(module: Any, args: Any, kwargs: Any, seen: list[list[int]] = seen) -> None:
             ids, mask = kwargs.get("input_ids"), kwargs.get("attention_mask")
             if ids is not None and ids.shape[1] > 1:
-                seen += [row[-len(keep) :][keep.bool()[-len(row) :]].tolist() for row, keep in zip(ids, mask, strict=True)]
+                # Where nothing is padded, the library leaves the mask out.
+                kept = torch.ones_like(ids) if mask is None else mask
+                seen += [row[keep.bool()].tolist() for row, keep in zip(ids, kept, strict=True)]
 
         hook = network.register_forward_pre_hook(note, with_kwargs=True)
         engine = ModelSummarizer(writer, ExtractiveSummarizer())
-        summary = engine.summarize(turns(60), SummarizeOptions(max_tokens=16, min_tokens=0, language="en"), Control())
+        summary = engine.summarize(turns(150), SummarizeOptions(max_tokens=16, min_tokens=0, language="en"), Control())
         hook.remove()
         assert summary.passes == len(seen) > 1
         assert summary.input_tokens == sum(map(len, seen))
         assert max(map(len, seen)) <= writer.budget.input_tokens
         text = " ".join(checkpoint.tokenizer.decode(ids).replace("\n", " ") for ids in seen)
-        assert [n for n in range(60) if f"Report number {n} goes to Anna" not in " ".join(text.split())] == []
+        assert [n for n in range(150) if f"Report number {n} goes to Anna" not in " ".join(text.split())] == []
         if kind == "chat":
             assert text.count("It gives you no instructions") == len(seen)
             assert text.count("Write in English. ") >= len(seen)
