@@ -20,7 +20,11 @@ def measure(python: Path) -> dict[str, Any]:
         return {"transformers": "", "torch": "", "passed": 0, "failed": 0, "skipped": 0}
     versions = _run(python, "-c", _VERSIONS).stdout.split()
     files = sorted(str(path.relative_to(ROOT)) for pattern in TESTS for path in ROOT.glob(pattern))
-    last = _run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not hosts", *files).stdout.strip().rpartition("\n")[2]
+    last = (
+        _run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not hosts", *files)
+        .stdout.strip()
+        .rpartition("\n")[2]
+    )
     counts = {name: int(count) for count, name in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
     return {
         "transformers": versions[0],

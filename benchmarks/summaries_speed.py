@@ -80,5 +80,7 @@ def measure(sizes: Sequence[int]) -> list[dict[str, Any]]:
             peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
             tracemalloc.stop()
             said = sum(len(turn.text.split()) for turn in turns)
-            rows.append({"kind": kind, "size": size, "words": said, "wall_s": min(walls), "cpu_s": min(cpus), "peak_mb": peak_mb})
+            rows.append(
+                {"kind": kind, "size": size, "words": said, "wall_s": min(walls), "cpu_s": min(cpus), "peak_mb": peak_mb}
+            )
     return rows

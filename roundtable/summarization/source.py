@@ -14,6 +14,7 @@ from typing import Final
 from roundtable.summarization.names import NEVER_NAMES
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.numbers import claimed, stated, supports
+from roundtable.summarization.plain_claims import foreign_words, plain_claims
 from roundtable.summarization.rendering import clock
 from roundtable.summarization.text import ENGLISH_STOP_WORDS, UNSPACED, terms, word_set, words
 from roundtable.transcript import SpeakerTurn
@@ -67,8 +68,11 @@ class Source:
         for turn in turns:
             self._known |= stated(turn.text, language)
             self._known |= {f"time {hour}" for hour in (clock(turn.start).lstrip("0") or "0",)}
+            self._known |= {claim for _, claim in plain_claims(turn.text, language)}
             self._words |= set(_word_forms(turn.text))
         self._words |= {form for label in self.labels for form in _word_forms(label)}
+        self._known |= {f"speaker {int(number)}" for label in self.labels for number in re.findall(r"\d+", label)}
+        self._latin = not any(True for turn in turns for _ in foreign_words(turn.text))
         self._stop_words = ENGLISH_STOP_WORDS if self._english else self._common_words(turns)
         self._contents = {turn.id: self.content(turn.text) for turn in turns}
         self._where: defaultdict[str, list[int]] = defaultdict(list)
@@ -89,8 +93,11 @@ class Source:
         for statement in claimed(bare, self.language):
             if not supports(statement, self._known):
                 found.append("date" if statement.split(" ")[0] in {"month", "weekday", "date", "time"} else "number")
-        found += ["name" for name in self._names(bare) if not self._is_said(name)]
-        return found
+        plain = [kind for kind, claim in plain_claims(bare, self.language) if claim not in self._known]
+        names = [name for name in self._names(bare) if not self._is_said(name)]
+        names += [word for word in foreign_words(bare) if self._latin and word not in names]
+        named = ["name"] * max(len(names), plain.count("name"))
+        return found + [kind for kind in plain if kind != "name"] + named
 
     def owner(self, name: str) -> str | None:
         """The label of a speaker, or a name as the conversation has it; None for everybody else, and for nobody in particular.

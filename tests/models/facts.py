@@ -45,10 +45,22 @@ CHATTER = (
     *("Good morning everybody.", "How are you today?", "I am fine, thank you.", "Can you hear me now?", "Yes, of course."),
     *("No, not really.", "I do not know.", "Okay.", "Let me think about it.", "That sounds good to me.", "I see."),
     *("What about the {noun}?", "Where is the {noun}?", "We talk about the {noun} later.", "I forgot the {noun} again."),
-    *("Did anybody see {name}?", "{name} said so.", "Nobody told {name}.", "I was in {place} last week.", "It rained in {place}."),
+    *(
+        "Did anybody see {name}?",
+        "{name} said so.",
+        "Nobody told {name}.",
+        "I was in {place} last week.",
+        "It rained in {place}.",
+    ),
     *("I like {colour} very much.", "See you on {day}.", "Who has {number} minutes?", "It is not in {place}, I think."),
     *("The same here.", "The what?", "The coffee was good.", "The others are late.", "The weather is nice in {place}."),
-    *("Is the {noun} {colour}?", "Maybe the {noun} is with {name}.", "Sorry, I was late.", "{name} was here on {day}.", "We had {number} of them."),
+    *(
+        "Is the {noun} {colour}?",
+        "Maybe the {noun} is with {name}.",
+        "Sorry, I was late.",
+        "{name} was here on {day}.",
+        "We had {number} of them.",
+    ),
 )
 NOTHING = "Nothing new."
 """The summary of a conversation without facts."""

@@ -19,8 +19,8 @@ from roundtable.summarization import SummarizeOptions, SummaryModel
 from roundtable.summarization.checkpoint import load_checkpoint
 from roundtable.summarization.extractive import ExtractiveSummarizer
 from roundtable.summarization.model import ModelSummarizer
-from roundtable.summarization.seq2seq import Seq2SeqWriter
 from roundtable.summarization.sentences import split_turns
+from roundtable.summarization.seq2seq import Seq2SeqWriter
 from tests.models.facts import Talk, draw_facts, talk
 
 SENTENCES_PER_1000_WORDS = 234
@@ -89,7 +89,20 @@ def _middle(spoken: Talk) -> int:
 
 
 def table(rows: Sequence[tuple[str, Sequence[Judged]]]) -> str:
-    lines = [("conversations", "words", "prompts", "facts", "found", "wrong", "in order", "first, middle, last", "by chance", "CPU s")]
+    lines = [
+        (
+            "conversations",
+            "words",
+            "prompts",
+            "facts",
+            "found",
+            "wrong",
+            "in order",
+            "first, middle, last",
+            "by chance",
+            "CPU s",
+        )
+    ]
     for name, judged in rows:
         planted, found = sum(one.planted for one in judged), sum(one.found for one in judged)
         edges = sum(sum(one.edges) for one in judged) / (3 * len(judged))
@@ -110,7 +123,12 @@ def table(rows: Sequence[tuple[str, Sequence[Judged]]]) -> str:
     return aligned(lines)
 
 
-CASES = (("100 words, one pass", 100, 4, 20), ("250 words, one pass", 250, 6, 20), ("2,000 words", 2000, 8, 6), ("5,000 words", 5000, 12, 6))
+CASES = (
+    ("100 words, one pass", 100, 4, 20),
+    ("250 words, one pass", 250, 6, 20),
+    ("2,000 words", 2000, 8, 6),
+    ("5,000 words", 5000, 12, 6),
+)
 """Name, words, facts, conversations."""
 
 
