@@ -20,7 +20,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def measure(scale: Scale, parts: Sequence[str], command: str, toolkit: Path) -> 
     figures: dict[str, Any] = {
         "machine": {**describe_machine(), "command": command, "load before": f"{os.getloadavg()[0]:.2f}"}
     }
-    ways = {
+    ways: dict[str, Callable[[], Any]] = {
         "speed": lambda: summaries_speed.measure(scale.speed_words),  # before the rest fills the memory
         "budget": lambda: summaries_budget.measure(scale.budget_words),
         "trained": lambda: trained(scale.trained),

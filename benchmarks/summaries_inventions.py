@@ -2,8 +2,8 @@
 
 The conversations are drawn from sentences in which every number, date and name is known; `tests.fakes.Inventor` spoils them
 with others. The judge knows both lists and nothing of the checks: an invention is in the summary if it stands there in the
-spelling in which it was put in. Owners have to be people of the conversation and due times have to have been said, word for word.
-What the model told as it was said should survive: that is counted too, since a summary of nothing would hold no invention.
+spelling in which it was put in. Owners have to be people of the conversation, and due times have to have been said, word for
+word. What the model told as it was said should survive: that is counted too, since an empty summary would hold no invention.
 """
 
 from __future__ import annotations

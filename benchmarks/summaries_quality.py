@@ -18,65 +18,16 @@ from evaluation.run import ROOT
 from roundtable.control import Control
 from roundtable.summarization import SummarizeOptions
 from roundtable.summarization.extractive import ExtractiveSummarizer
+from roundtable.summarization.text import word_set
 from roundtable.transcript import SpeakerTurn
 
 OURS, BASELINE = "extractive", "lead-3"
 SAME_LENGTH = "lead, as long as ours"
 """No promise, but a fairer comparison: a longer summary has it easier with recall."""
 
-_LITTLE_WORDS = frozenset(
-    [
-        "the",
-        "and",
-        "that",
-        "this",
-        "then",
-        "than",
-        "with",
-        "from",
-        "into",
-        "for",
-        "you",
-        "your",
-        "our",
-        "their",
-        "they",
-        "them",
-        "she",
-        "her",
-        "his",
-        "him",
-        "its",
-        "are",
-        "was",
-        "were",
-        "been",
-        "have",
-        "has",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "not",
-        "but",
-        "all",
-        "any",
-        "some",
-        "very",
-        "just",
-        "about",
-        "there",
-        "here",
-        "what",
-        "when",
-        "where",
-        "who",
-        "how",
-        "why",
-        "one",
-    ]
+_LITTLE_WORDS = word_set(
+    "the and that this then than with from into for you your our their they them she her his him its are was were been have "
+    "has had will would can could should not but all any some very just about there here what when where who how why one"
 )
 _SENTENCE = re.compile(r"[^.!?]+[.!?]+")
 
@@ -87,7 +38,7 @@ def conversations() -> dict[str, Path]:
 
 
 def turns_of(name: str) -> list[SpeakerTurn]:
-    said = read(ROOT / "samples" / f"{name}.stm").utterances
+    said = read(ROOT / "samples" / f"{name}.stm").utterances or ()
     return [SpeakerTurn(n, one.speaker, one.start, one.end, one.text) for n, one in enumerate(said)]
 
 

@@ -36,7 +36,8 @@ def varied(about_words: int) -> list[SpeakerTurn]:
     rare = ["".join(rng.choices(syllables, k=rng.randint(2, 4))) for _ in range(_RARE_WORDS)]
     frequency = list(accumulate(1 / rank for rank in range(1, _RARE_WORDS + 1)))
     small = sorted(ENGLISH_STOP_WORDS)
-    turns, said, clock = [], 0, 0.0
+    turns: list[SpeakerTurn] = []
+    said, clock = 0, 0.0
     while said < about_words:
         sentences = []
         for _ in range(rng.randint(1, 6)):

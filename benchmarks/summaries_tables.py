@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import Any
 
 from benchmarks.summaries_quality import BASELINE, OURS, SAME_LENGTH
@@ -26,7 +26,7 @@ TRAINED_SHARE = 0.8
 def text(figures: Figures) -> str:
     """Every table that the figures allow, then the promises."""
     parts = ["\n".join(f"{name}: {value}" for name, value in figures["machine"].items())]
-    tables = {
+    tables: dict[str, Callable[[Any], Iterator[str]]] = {
         "budget": _budget,
         "trained": _trained,
         "inventions": _inventions,
@@ -73,7 +73,7 @@ def _of(row: Figures, name: str) -> str:
 
 
 def _trained(rows: Sequence[Figures]) -> Iterator[str]:
-    lines = [
+    lines: list[tuple[str, ...]] = [
         ("words, about", "conversations", "prompts", "facts", "found", "first, middle, last", "wrong", "by chance", "CPU s")
     ]
     for about, some in groupby(rows, key=lambda row: row["about"]):
@@ -125,11 +125,11 @@ def _quality(figures: Figures) -> Iterator[str]:
             scores = (f"{row['rouge'][name][kind]:.3f}" for kind in ("1", "2", "L"))
             lines.append((row["conversation"], name, str(row["words"][name]), *scores))
     yield "AGAINST WHAT A PERSON WROTE: F1, no stemming, nothing left out\n" + aligned(lines)
-    lines = [("conversation", "statements", "citations", "borne out")]
-    lines += [
+    cited: list[tuple[str, ...]] = [("conversation", "statements", "citations", "borne out")]
+    cited += [
         (row["conversation"], *(str(row[name]) for name in ("statements", "citations", "borne_out"))) for row in figures["rows"]
     ]
-    yield "CITATIONS of the extractive engine: statement and turn share a word that carries meaning\n" + aligned(lines)
+    yield "CITATIONS of the extractive engine: statement and turn share a word that carries meaning\n" + aligned(cited)
 
 
 def _speed(rows: Sequence[Figures]) -> Iterator[str]:
@@ -157,7 +157,7 @@ def growth(rows: Sequence[Figures], kind: str) -> list[tuple[int, float]]:
     own = [row for row in rows if row["kind"] == kind]
     return [
         (after["size"], 1e6 * (after["peak_mb"] - before["peak_mb"]) / (after["words"] - before["words"]))
-        for before, after in zip(own, own[1:], strict=False)
+        for before, after in pairwise(own)
     ]
 
 
@@ -245,7 +245,7 @@ def _speed_checks(rows: Sequence[Figures]) -> Iterator[Check]:
             )
     for kind in dict.fromkeys(row["kind"] for row in rows):
         steps = [per_word for _, per_word in growth(rows, kind)]
-        worst = max(after / before for before, after in zip(steps, steps[1:], strict=False))
+        worst = max(after / before for before, after in pairwise(steps))
         yield Check(kind, "memory: bytes per further word, against before", f"{worst:.2f}", f"<= {GROWTH:.2f}", worst <= GROWTH)
 
 

@@ -15,7 +15,7 @@ import threading
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
@@ -346,8 +346,8 @@ class NoteTaker:
 
     Guarantees: it reads nothing but the tokens of its prompt, and answers every sentence in them that `fact` matches, once, in
     order: as JSON that cites the line's number where its instructions ask for JSON, else one after the other, and `nothing`
-    where there is none. An answer of more tokens than are asked for is cut there. `seen` holds the text of every prompt, without
-    its control tokens, in the order in which they came.
+    where there is none. An answer of more tokens than are asked for is cut there. `seen` holds the text of every prompt,
+    without its control tokens, in the order in which they came.
     """
 
     def __init__(self, tokenizer: Any, fact: re.Pattern[str], nothing: str, *, encoder_decoder: bool) -> None:
@@ -411,7 +411,7 @@ class Inventor:
         *("李明", "Ng", "SPEAKER_07", "Speaker 9", "Anna Kowalski", "McAllister-Jones", "Zoë"),
     )
     OWNERS = (*NAMES, "jennifer", "the lawyer", "everyone", "nobody", "me", "she", "unknown person", "a colleague", "HR", "42")
-    _SPOILT = {
+    _SPOILT: ClassVar = {
         "number": ("{text} That is {it}.", "{it} people heard that {rest}", "{rest} ({it})", "{rest}, {it} in all"),
         "date": ("{rest} by {it}", "On {it}, {rest}", "{it}: {text}", "{rest} ({it}, as agreed)"),
         "name": ("{rest}, as {it} asked", "It was {it} who said that {rest}", "{rest}, together with {it}"),

@@ -64,8 +64,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-’'][^\W\d_]+)*")
 
 
 def plain_claims(text: str, language: str | None) -> Iterator[tuple[Kind, str]]:
-    """What the text states, each as its kind and in one spelling, in which the conversation has to state it too: in the terms of
-    `numbers.py` where it has such ("14", "weekday wednesday"), else by its words. Linear in the length of the text.
+    """What the text states, each as its kind and in one spelling, in which the conversation has to state it too: in the terms
+    of `numbers.py` where it has such ("14", "weekday wednesday"), else by its words. Linear in the length of the text.
 
     In a language without a list here only the signs that all languages share are found.
     """

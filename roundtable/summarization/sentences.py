@@ -61,7 +61,7 @@ def split_turns(turns: Sequence[SpeakerTurn]) -> list[Unit]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """A written text at its sentence ends and nowhere else, however long a sentence is: what a statement says is not divided."""
+    """A written text at its sentence ends and nowhere else, however long a sentence is: no statement is divided."""
     cuts = [0, *_sentence_ends(text), len(text)]
     found = [squeeze(text[start:end]) for start, end in pairwise(cuts)]
     return [sentence for sentence in found if has_words(sentence)]

@@ -1,4 +1,4 @@
-"""How much of what was said comes out: `python -m tests.models.judge_summarizer tests/models/t5-facts` prints the model card's table.
+"""How much of what was said comes out: `python -m tests.models.judge_summarizer tests/models/t5-facts`, the model card's table.
 
 Conversations of `facts.py` that no training had: their facts are held out. Everything is Roundtable's own: prompts, parts, the
 passes over the notes. Chance is what as many sentences of the conversation would hold, drawn blindly.

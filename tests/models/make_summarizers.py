@@ -159,7 +159,8 @@ def lessons_at(rng: random.Random, spoken: Any, progress: float) -> Batch:
 
 
 def network(words: int) -> transformers.T5ForConditionalGeneration:
-    config = transformers.T5Config(
+    kind: Any = transformers.T5Config  # one version of the library spells out what the other takes as it comes
+    config = kind(
         vocab_size=words,
         d_model=_WIDTH,
         d_kv=_HEAD_WIDTH,
