@@ -52,9 +52,10 @@ bench-asr: $(VENV)/.dev ## Whisper: accuracy, speed and memory beside the peers 
 bench-diarization: $(VENV)/.dev ## pyannote: stock beside ours, the same pipeline, the same turns
 	$(PY) -m benchmarks.diarization --json benchmarks/results/diarization.json --readme
 
-test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper too (Python 3.11 and 3.12, libmagic1)
+test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper and summaries too (Python 3.11 and 3.12, libmagic1)
 	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
-	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py
+	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py \
+	  tests/test_summarization_engines.py tests/test_summarization_model.py
 
 coverage: $(VENV)/.dev ## The suite with branch coverage
 	$(PY) -m pytest --cov --cov-report=term

@@ -227,6 +227,18 @@ def test_settings_come_from_the_environment(environment: pytest.MonkeyPatch) -> 
     assert "hf_hidden" not in repr(settings)
 
 
+def test_the_settings_of_the_summary_model(environment: pytest.MonkeyPatch) -> None:
+    settings = ModelSettings.load()
+    assert (settings.summarize_revision, settings.summarize_dtype, settings.summarize_context_tokens) == (None, "auto", None)
+    environment.setenv("SUMMARIZE_DTYPE", "bfloat16")
+    environment.setenv("SUMMARIZE_CONTEXT_TOKENS", "256")
+    settings = ModelSettings.load()
+    assert (settings.summarize_dtype, settings.summarize_context_tokens) == ("bfloat16", 256)
+    environment.setenv("SUMMARIZE_CONTEXT_TOKENS", "255")
+    with pytest.raises(InvalidSettings, match="SUMMARIZE_CONTEXT_TOKENS: Input should be greater than or equal to 256"):
+        ModelSettings.load()
+
+
 def test_the_default_limits(environment: pytest.MonkeyPatch) -> None:
     settings = ModelSettings.load()
     assert (settings.max_audio_seconds, settings.max_audio_bytes) == (14400.0, 536870912)

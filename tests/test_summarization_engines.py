@@ -241,7 +241,8 @@ def test_settings_that_were_saved_with_a_model_do_not_leak_in(models: Path) -> N
 def test_least_and_most_tokens_are_kept(models: Path) -> None:
     for kind in KINDS:
         checkpoint, writer = writer_of(models / kind)
-        generate, widths = checkpoint.model.generate, []
+        generate = checkpoint.model.generate
+        widths: list[int] = []
 
         def noted(*args: Any, generate: Any = generate, widths: list[int] = widths, **kwargs: Any) -> Any:
             out = generate(*args, **kwargs)

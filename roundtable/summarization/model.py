@@ -123,7 +123,7 @@ class _Job:
         return Summary(text, method=self._writer.method)
 
     def _from_json(self, answer: str, model: MapReduce, checks: Checks) -> Summary:
-        draft, warnings = read_draft(answer), ()
+        draft = read_draft(answer)
         if draft is None or not (draft.summary or draft.has_points()):
             repaired = model.ask("repair", " ".join(answer.translate(_REPAIRED).split()))
             draft = read_draft(without_thinking(repaired or ""))
@@ -137,7 +137,7 @@ class _Job:
         text = checked.summary or " ".join(_ended(point.text) for point in (*checked.key_points, *checked.decisions))
         if not text:
             raise NothingUsable("Nothing that the model wrote is borne out by the conversation.")
-        return self._summary(replace_summary(checked, text), warnings)
+        return self._summary(replace(checked, summary=text))
 
     def _from_prose(self, text: str, checks: Checks) -> Summary:
         checked = checks.draft(Draft(summary=text))
@@ -154,7 +154,7 @@ class _Job:
             warnings=ruled.warnings,
         )
 
-    def _summary(self, draft: Draft, warnings: tuple[Warning_, ...]) -> Summary:
+    def _summary(self, draft: Draft) -> Summary:
         title = draft.title or self._extractive.summarize(self._turns, self._options, self._control).title
         return Summary(
             text=draft.summary,
@@ -164,7 +164,6 @@ class _Job:
             action_items=draft.action_items,
             per_speaker=draft.per_speaker,
             method=self._writer.method,
-            warnings=warnings,
         )
 
     def _with_figures(self, summary: Summary, outcome: Outcome, model: MapReduce, checks: Checks) -> Summary:
@@ -219,10 +218,6 @@ def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line] | Non
     ids = tuple(dict.fromkeys(id_ for line in part for id_ in line.evidence))
     text = " ".join(prose(answer).split())
     return [Line("", text, ids)] if has_words(text) else None
-
-
-def replace_summary(draft: Draft, text: str) -> Draft:
-    return replace(draft, summary=text)
 
 
 def _cited(evidence: Sequence[int]) -> str:

@@ -222,8 +222,8 @@ def _spoken(tokens: Sequence[re.Match[str]], place: int, words: Spelling) -> tup
         return None, place
     point, after = _after_point(tokens, at, words)
     if point and not ordinal:
-        scale = words.scales.get(folded(tokens[after].group())) if after < len(tokens) else None
-        return _Number(Decimal(f"{total + current}.{point}") * (scale or 1), True), after + bool(scale)
+        times = words.scales.get(folded(tokens[after].group())) if after < len(tokens) else None
+        return _Number(Decimal(f"{total + current}.{point}") * (times or 1), True), after + bool(times)
     half = [folded(token.group()) for token in tokens[at : at + 3]]
     if half in words.and_a_half:
         return _Number(total + current + Decimal("0.5"), True), at + 3

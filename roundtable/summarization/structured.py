@@ -125,7 +125,7 @@ def _named(text: str) -> str | None:
 
 def _evidence(keys: Mapping[str, Any]) -> tuple[int, ...]:
     """Numbers, numbers in texts ("[3]", "3, 4"), or one of either."""
-    value = next((keys[name] for name in ("evidence", "ids", "id", "segments", "sources", "source") if name in keys), [])
+    value: Any = next((keys[name] for name in ("evidence", "ids", "id", "segments", "sources", "source") if name in keys), [])
     found: list[int] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str):

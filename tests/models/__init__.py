@@ -12,5 +12,6 @@ optimiser.py       Muon and AdamW
 judge.py           how well weights understand held-out speech
 make_whisper.py    the training itself: `python -m tests.models.make_whisper --minutes 80 --out DIR`
 random_whisper.py  random weights of any published shape, for speed and for shape-dependent code
+random_summarizers.py  summarizing models of three kinds with random weights: chat, T5, BART
 whisper-tiny/      the trained weights, with their model card
 """
