@@ -19,6 +19,8 @@ TWO_HOURS_S = 2.0
 GROWTH = 1.25
 """Bytes for each further word may be at most so many times those for a word before, or memory is not linear."""
 
+MEMORY = "memory: bytes per further word, against before"
+
 TRAINED_SHARE = 0.8
 """Of the planted facts, through the tiny T5's own weights: a promise of the test model, not of Roundtable."""
 
@@ -246,7 +248,7 @@ def _speed_checks(rows: Sequence[Figures]) -> Iterator[Check]:
     for kind in dict.fromkeys(row["kind"] for row in rows):
         steps = [per_word for _, per_word in growth(rows, kind)]
         worst = max(after / before for before, after in pairwise(steps))
-        yield Check(kind, "memory: bytes per further word, against before", f"{worst:.2f}", f"<= {GROWTH:.2f}", worst <= GROWTH)
+        yield Check(kind, MEMORY, f"{worst:.2f}", f"<= {GROWTH:.2f}", worst <= GROWTH)
 
 
 def _hosts_checks(figures: Figures) -> Iterator[Check]:

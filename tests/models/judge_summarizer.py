@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.report import aligned
 from roundtable.control import Control
 from roundtable.summarization import SummarizeOptions, SummaryModel
 from roundtable.summarization.checkpoint import load_checkpoint
@@ -89,6 +88,8 @@ def _middle(spoken: Talk) -> int:
 
 
 def table(rows: Sequence[tuple[str, Sequence[Judged]]]) -> str:
+    from evaluation.report import aligned  # late: the oldest environment that this runs in has no scorers
+
     lines = [
         (
             "conversations",
