@@ -109,7 +109,7 @@ def chatter(rng: random.Random) -> str:
     return rng.choice(CHATTER).format(noun=rng.choice(NOUNS), **chosen)
 
 
-def talk(rng: random.Random, sentences: int, facts: Sequence[str], *, at_edges: bool = False) -> Talk:
+def talk(rng: random.Random, sentences: int, facts: Sequence[str], *, at_edges: bool = False, start_s: float = 0.0) -> Talk:
     """So many sentences in turns of one to four, the facts among them at random places.
 
     `at_edges`: the first is the very first sentence, the last the very last, and one is the middle one.
@@ -122,15 +122,15 @@ def talk(rng: random.Random, sentences: int, facts: Sequence[str], *, at_edges: 
         facts = facts[: len(places)]
     planted = dict(zip(places, facts, strict=True))
     said = [planted.get(n) or chatter(rng) for n in range(sentences)]
-    return Talk(tuple(_turns(rng, said)), tuple(facts))
+    return Talk(tuple(_turns(rng, said, start_s)), tuple(facts))
 
 
 def words(talk: Talk) -> int:
     return sum(len(turn.text.split()) for turn in talk.turns)
 
 
-def _turns(rng: random.Random, said: Sequence[str]) -> Iterator[SpeakerTurn]:
-    clock, at, number = rng.uniform(0, 60), 0, 0
+def _turns(rng: random.Random, said: Sequence[str], clock: float) -> Iterator[SpeakerTurn]:
+    at, number = 0, 0
     while at < len(said):
         size = rng.randint(1, 4)
         text = " ".join(said[at : at + size])
