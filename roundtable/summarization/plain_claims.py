@@ -1,4 +1,5 @@
-"""Numbers, dates and speakers that stand in a text without a digit, a month or a capital: "tomorrow", "a dozen", "XIV", "⅔".
+"""Numbers and dates that stand in a text without a digit or the name of a month or a day: "tomorrow", "a dozen", "XIV", "⅔".
+And people who are named by no word: "Speaker 3", and names in another script.
 
 `numbers.py` reads values, which can be compared: "25 %" and "twenty five percent". What is found here is compared by its word:
 a summary may say "next month" if somebody did. So it errs to the strict side, "in four weeks" does not make "next month" true.
@@ -14,7 +15,7 @@ from typing import Final, Literal
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.text import word_set
 
-Kind = Literal["number", "date", "name"]
+Kind = Literal["number", "date"]
 
 _TIMES: Final = {
     "en": word_set(
@@ -57,8 +58,10 @@ _WHICH: Final = {
 }
 _EDGES = "beginning|start|middle|end"
 _MULTITUDE = re.compile(r"\b(dozens?|a gross|a score of|scores of)\b", re.IGNORECASE)
-_ROMAN = re.compile(r"(?<!\w)(?=[IVXLCDM]{2})(M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))(?!\w)")
-_ROMAN_VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_ROMAN = re.compile(r"(?<!\w)(?=[IVX]{2})(X{0,3}(?:IX|IV|V?I{0,3}))(?!\w)")
+"""Up to XXXIX: larger ones look like abbreviations, "CD", "XL"."""
+
+_ROMAN_VALUES: Final = {"I": 1, "V": 5, "X": 10}
 _SPEAKER = re.compile(r"(?<!\w)(speaker|sprecher|locuteur|hablante|orador|parlante|spreker)[ _#-]*(\d+)(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:[-’'][^\W\d_]+)*")
 
@@ -76,7 +79,6 @@ def plain_claims(text: str, language: str | None) -> Iterator[tuple[Kind, str]]:
     for sign in text:
         if sign.isnumeric() and not sign.isdecimal() and not sign.isalpha():
             yield "number", unicodedata.normalize("NFKC", sign)
-    yield from (("name", f"speaker {int(match[2])}") for match in _SPEAKER.finditer(text))
 
 
 def _times(text: str, code: str) -> Iterator[tuple[Kind, str]]:
@@ -94,6 +96,16 @@ def _times(text: str, code: str) -> Iterator[tuple[Kind, str]]:
         yield from (("number", folded(match.group())) for match in _MULTITUDE.finditer(text))
 
 
+def is_no_name(word: str) -> bool:
+    """Whether a capital is explained by a numeral or a short weekday: "XIV", "Wed"."""
+    return _ROMAN.fullmatch(word) is not None or _WEEKDAY.fullmatch(word) is not None
+
+
+def without_speakers(text: str) -> tuple[str, list[int]]:
+    """The text without every "Speaker 3" or "SPEAKER_03", and their numbers: they name people and count nothing."""
+    return _SPEAKER.sub(" ", text), [int(match[2]) for match in _SPEAKER.finditer(text)]
+
+
 def _roman(numeral: str) -> int:
     values = [_ROMAN_VALUES[sign] for sign in numeral]
     return sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
@@ -102,7 +114,10 @@ def _roman(numeral: str) -> int:
 def foreign_words(text: str) -> Iterator[str]:
     """Words with a letter of another script than Latin: in a conversation that has none, they are names that nobody said."""
     for match in _WORD.finditer(text):
-        if any(ord(sign) > _LAST_LATIN and not unicodedata.name(sign, "").startswith("LATIN") for sign in match.group()):
+        if any(
+            sign.isalpha() and ord(sign) > _LAST_LATIN and not unicodedata.name(sign, "").startswith("LATIN")
+            for sign in match.group()
+        ):
             yield match.group()
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from roundtable.summarization.names import NEVER_NAMES
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.numbers import claimed, stated, supports
-from roundtable.summarization.plain_claims import foreign_words, plain_claims
+from roundtable.summarization.plain_claims import foreign_words, is_no_name, plain_claims, without_speakers
 from roundtable.summarization.rendering import clock
 from roundtable.summarization.text import ENGLISH_STOP_WORDS, UNSPACED, terms, word_set, words
 from roundtable.transcript import SpeakerTurn
@@ -71,7 +71,7 @@ class Source:
             self._known |= {claim for _, claim in plain_claims(turn.text, language)}
             self._words |= set(_word_forms(turn.text))
         self._words |= {form for label in self.labels for form in _word_forms(label)}
-        self._known |= {f"speaker {int(number)}" for label in self.labels for number in re.findall(r"\d+", label)}
+        self._numbers = {number for label in self.labels for number in without_speakers(label)[1]}
         self._latin = not any(True for turn in turns for _ in foreign_words(turn.text))
         self._stop_words = ENGLISH_STOP_WORDS if self._english else self._common_words(turns)
         self._contents = {turn.id: self.content(turn.text) for turn in turns}
@@ -88,16 +88,15 @@ class Source:
 
     def unsupported(self, text: str) -> list[str]:
         """What a text states that the conversation does not: "number", "date", "name", one entry for each."""
-        bare = self._without_labels(text)
+        bare, speakers = without_speakers(self._without_labels(text))
         found = []
         for statement in claimed(bare, self.language):
             if not supports(statement, self._known):
                 found.append("date" if statement.split(" ")[0] in {"month", "weekday", "date", "time"} else "number")
-        plain = [kind for kind, claim in plain_claims(bare, self.language) if claim not in self._known]
-        names = [name for name in self._names(bare) if not self._is_said(name)]
+        found += [kind for kind, claim in plain_claims(bare, self.language) if claim not in self._known]
+        names = [name for name in self._names(bare) if not self._is_said(name) and not is_no_name(name)]
         names += [word for word in foreign_words(bare) if self._latin and word not in names]
-        named = ["name"] * max(len(names), plain.count("name"))
-        return found + [kind for kind in plain if kind != "name"] + named
+        return found + ["name"] * (len(names) + sum(number not in self._numbers for number in speakers))
 
     def owner(self, name: str) -> str | None:
         """The label of a speaker, or a name as the conversation has it; None for everybody else, and for nobody in particular.

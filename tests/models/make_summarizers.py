@@ -10,8 +10,8 @@ Copying out of the input is what a summarizing model does most and what a small 
 
 - one head of the decoder's last layer is told, for each token, where in the input it stands: a pointer, as in pointer networks
   (Vinyals and others, 2015);
-- one head of the encoder's last layer is told, at each fact, where the fact before it ends: what comes next is then looked up by
-  what was written last;
+- one head of the encoder's last layer is told, at each fact, where the fact before it ends: what comes next is then looked up
+  by what was written last;
 - the relative positions begin as what such heads need: one head that prefers what is nearest before it, others that look at the
   neighbours;
 - the matrices are stepped by Muon, see `optimiser.py`.
