@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_a_word_is_a_piece_and_anything_else_is_spelled(tokenizer: Any) -> None:
 @given(seed=st.integers(0, 10**9), sentences=st.integers(3, 38))
 def test_a_lesson_points_at_what_it_writes_and_holds_no_fact_of_the_tests(seed: int, sentences: int) -> None:
     spoken = make_summarizers.tokenizer()
-    lesson = make_summarizers.lesson(random.Random(seed), spoken, sentences)  # noqa: S311
+    lesson = make_summarizers.lesson(random.Random(seed), spoken, sentences, 0.3)  # noqa: S311
     target = spoken.decode(lesson.target, skip_special_tokens=True)
     facts = re.findall(r"[^.]+\.", target)
     if target == NOTHING:
@@ -117,13 +118,17 @@ def test_a_lesson_points_at_what_it_writes_and_holds_no_fact_of_the_tests(seed: 
     assert ends == [fact.rstrip(".").split()[-1] for fact in facts for _ in range(2)][:-1]
 
 
-def test_the_same_seed_and_steps_give_the_same_weights(tmp_path: Path) -> None:
-    for name in ("one", "other"):
-        make_summarizers.train(tmp_path / name, steps=3, seed=4)
-    one, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "other"))
-    assert one == other
-    make_summarizers.train(tmp_path / "third", steps=3, seed=5)
-    assert (tmp_path / "third" / "model.safetensors").read_bytes() != one
+def test_the_same_seed_gives_the_same_weights_at_one_go_or_stage_by_stage(tmp_path: Path) -> None:
+    first, second = (replace(stage, steps=2) for stage in make_summarizers.STAGES)
+    make_summarizers.train(tmp_path / "both", [first, second], seed=4)
+    make_summarizers.train(tmp_path / "first", [first], seed=4)
+    make_summarizers.train(tmp_path / "second", [second], seed=4, begin=tmp_path / "first")
+    make_summarizers.train(tmp_path / "other", [first], seed=5)
+    both, first_half, then, other = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("both", "first", "second", "other")
+    )
+    assert both == then
+    assert len({both, first_half, other}) == 3
 
 
 # ---- The trained weights
