@@ -21,7 +21,7 @@ GROWTH = 1.25
 
 MEMORY = "memory: bytes per further word, against before"
 
-TRAINED_SHARE = 0.8
+TRAINED_SHARE = 0.7
 """Of the planted facts, through the tiny T5's own weights: a promise of the test model, not of Roundtable."""
 
 
@@ -204,8 +204,7 @@ def _budget_checks(rows: Sequence[Figures]) -> Iterator[Check]:
 def _trained_checks(rows: Sequence[Figures]) -> Iterator[Check]:
     for about, some in groupby(rows, key=lambda row: row["about"]):
         same = list(some)
-        share, blind = found(same), chance(same)
-        limit = max(TRAINED_SHARE, 5 * blind) if blind < 0.2 else TRAINED_SHARE
+        share, limit = found(same), TRAINED_SHARE
         yield Check(
             f"t5-facts, {about:,} words",
             "planted facts found",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def test_a_word_is_a_piece_and_anything_else_is_spelled(tokenizer: Any) -> None:
 @given(seed=st.integers(0, 10**9), sentences=st.integers(3, 38))
 def test_a_lesson_points_at_what_it_writes_and_holds_no_fact_of_the_tests(seed: int, sentences: int) -> None:
     spoken = make_summarizers.tokenizer()
-    lesson = make_summarizers.lesson(random.Random(seed), spoken, sentences, 0.3)  # noqa: S311
+    lesson = make_summarizers.lesson(random.Random(seed), spoken, sentences)  # noqa: S311
     target = spoken.decode(lesson.target, skip_special_tokens=True)
     facts = re.findall(r"[^.]+\.", target)
     if target == NOTHING:
@@ -118,17 +117,12 @@ def test_a_lesson_points_at_what_it_writes_and_holds_no_fact_of_the_tests(seed: 
     assert ends == [fact.rstrip(".").split()[-1] for fact in facts for _ in range(2)][:-1]
 
 
-def test_the_same_seed_gives_the_same_weights_at_one_go_or_stage_by_stage(tmp_path: Path) -> None:
-    first, second = (replace(stage, steps=2) for stage in make_summarizers.STAGES)
-    make_summarizers.train(tmp_path / "both", [first, second], seed=4)
-    make_summarizers.train(tmp_path / "first", [first], seed=4)
-    make_summarizers.train(tmp_path / "second", [second], seed=4, begin=tmp_path / "first")
-    make_summarizers.train(tmp_path / "other", [first], seed=5)
-    both, first_half, then, other = (
-        (tmp_path / name / "model.safetensors").read_bytes() for name in ("both", "first", "second", "other")
-    )
-    assert both == then
-    assert len({both, first_half, other}) == 3
+def test_the_same_seed_and_steps_give_the_same_weights(tmp_path: Path) -> None:
+    for name, seed in (("one", 4), ("same", 4), ("other", 5)):
+        make_summarizers.train(tmp_path / name, steps=3, seed=seed)
+    one, same, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "same", "other"))
+    assert one == same
+    assert one != other
 
 
 # ---- The trained weights
@@ -179,24 +173,25 @@ def test_facts_at_the_beginning_in_the_middle_and_at_the_end_come_through_the_ma
     assert judged.words > 3800
     assert judged.prompts > 15
     assert judged.edges == (True, True, True)
-    assert judged.found >= 8
+    assert judged.found >= 9
     assert judged.chance < 0.02  # of ten facts so many sentences would hold a fifth of one, drawn blindly
     assert judged.wrong <= 2
     assert judged.in_order
     assert not judged.truncated
 
 
-def test_notes_that_do_not_fit_are_read_again(trained: ModelSummarizer) -> None:
-    """Forty facts, and more words around them than one pass of notes leaves room for."""
+def test_many_notes_come_down_to_one_summary(trained: ModelSummarizer) -> None:
+    """Twenty facts among four hundred sentences: ten prompts, and the last of them reads nothing but notes."""
     rng = random.Random(3)  # noqa: S311
-    spoken = talk(rng, 400, draw_facts(rng, 40, held_out=True))
+    spoken = talk(rng, 400, draw_facts(rng, 20, held_out=True))
     summary = trained.summarize(spoken.turns, TEXT, Control())
-    assert sum(fact in summary.text for fact in spoken.facts) >= 32
+    assert summary.passes == 10
+    assert sum(fact in summary.text for fact in spoken.facts) >= 18
 
 
 def test_the_whole_way_with_citations(trained: ModelSummarizer) -> None:
     """Structured: the sentences of the model are the key points, each with the turn that says it."""
-    spoken = conversation(200, 5, seed=21)
+    spoken = conversation(200, 5, seed=20)
     summarizer = load_summarizer(str(TRAINED))
     summary = summarizer.summarize(spoken.turns, SummarizeOptions(format="structured", min_tokens=0, language="en"), Control())
     assert summary.method == "seq2seq"

@@ -126,7 +126,7 @@ def table(rows: Sequence[tuple[str, Sequence[Judged]]]) -> str:
 
 CASES = (
     ("100 words, one pass", 100, 4, 20),
-    ("250 words, one pass", 250, 6, 20),
+    ("250 words", 250, 6, 20),
     ("2,000 words", 2000, 8, 6),
     ("5,000 words", 5000, 12, 6),
 )
