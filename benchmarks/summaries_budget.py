@@ -31,7 +31,7 @@ FACT = re.compile(r"\bThe \w+ (?:is in|starts on|costs|belongs to|is) \w+\.")
 FACTS = 8
 """Planted in each conversation: in its first sentence, its middle one, its last one, and five others."""
 
-_WORDS_PER_SENTENCE = 4.3
+_WORDS_PER_SENTENCE = 4.15
 _TURN = re.compile(r"(?=(?:\[\d+\] )?SPEAKER_\d\d \()")
 
 

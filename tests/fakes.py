@@ -412,9 +412,9 @@ class Inventor:
     )
     OWNERS = (*NAMES, "jennifer", "the lawyer", "everyone", "nobody", "me", "she", "unknown person", "a colleague", "HR", "42")
     _SPOILT: ClassVar = {
-        "number": ("{text} That is {it}.", "{it} people heard that {rest}", "{rest} ({it})", "{rest}, {it} in all"),
-        "date": ("{rest} by {it}", "On {it}, {rest}", "{it}: {text}", "{rest} ({it}, as agreed)"),
-        "name": ("{rest}, as {it} asked", "It was {it} who said that {rest}", "{rest}, together with {it}"),
+        "number": ("{text} That is {it}.", "{it} people heard that {rest}.", "{rest} ({it}).", "{rest}, {it} in all."),
+        "date": ("{rest} by {it}.", "On {it}, {rest}.", "{it}: {text}", "{rest} ({it}, as agreed)"),
+        "name": ("{rest}, as {it} asked.", "It was {it} who said that {rest}", "{rest}, together with {it}."),
     }
 
     def __init__(self, seed: int) -> None:

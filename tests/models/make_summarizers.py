@@ -286,6 +286,7 @@ def save(model: Any, spoken: Any, folder: Path) -> None:
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",  # the name that 4.51 knows
         "model_max_length": LONGEST,
+        "model_input_names": ["input_ids", "attention_mask"],
         "pad_token": _PAD,
         "eos_token": _END,
         "unk_token": _UNKNOWN,
