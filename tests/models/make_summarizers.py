@@ -212,8 +212,8 @@ def network(words: int) -> transformers.T5ForConditionalGeneration:
     config._attn_implementation = "eager"  # the pointer is read off the attention
     model = transformers.T5ForConditionalGeneration(config)
     for stack, bidirectional in ((model.encoder, True), (model.decoder, False)):
-        attention: Any = stack.block[0].layer[0]
-        bias = attention.SelfAttention.relative_attention_bias.weight
+        blocks: Any = stack.block
+        bias = blocks[0].layer[0].SelfAttention.relative_attention_bias.weight
         with torch.no_grad():
             bias.copy_(_first_bias(bidirectional))
     return model
