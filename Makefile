@@ -12,7 +12,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-gpu test-hosts samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-gpu test-hosts samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,12 +55,15 @@ bench-asr: $(VENV)/.dev ## Whisper: accuracy, speed and memory beside the peers 
 bench-diarization: $(VENV)/.dev ## pyannote: stock beside ours, the same pipeline, the same turns
 	$(PY) -m benchmarks.diarization --json benchmarks/results/diarization.json --readme
 
+bench-summaries: $(VENV)/.dev ## Summaries: what models see, what is made up, the embedded engine beside lead-3
+	$(PY) -m benchmarks.summaries --json benchmarks/results/summaries.json --readme
+
 bench-gpu: $(VENV)/.dev ## Whisper and pyannote on a GPU, where there is one
 	$(PY) -m benchmarks.gpu
 
 test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper and summaries too (Python 3.11 and 3.12, libmagic1)
 	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
-	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py \
+	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py tests/test_summarization_*.py tests/test_models_summarizers.py \
 	  tests/test_summarization_engines.py tests/test_summarization_model.py
 
 coverage: $(VENV)/.dev ## The suite with branch coverage

@@ -6,14 +6,16 @@ Each keeps the real interface and states what it guarantees.
 from __future__ import annotations
 
 import io
+import json
 import math
+import random
 import re
 import struct
 import threading
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
@@ -342,3 +344,124 @@ class ObedientModel:
             elif inside is not None:
                 inside.append(token)
         return found
+
+
+class NoteTaker:
+    """In place of a model behind a real tokenizer: it notes the facts that it is given, all of them.
+
+    Guarantees: it reads nothing but the tokens of its prompt, and answers every sentence in them that `fact` matches, once, in
+    order: as JSON that cites the line's number where its instructions ask for JSON, else one after the other, and `nothing`
+    where there is none. An answer of more tokens than are asked for is cut there. `seen` holds the text of every prompt,
+    without its control tokens, in the order in which they came.
+    """
+
+    def __init__(self, tokenizer: Any, fact: re.Pattern[str], nothing: str, *, encoder_decoder: bool) -> None:
+        self.seen: list[str] = []
+        self._tokenizer = tokenizer
+        self._fact = fact
+        self._nothing = nothing
+        self._encoder_decoder = encoder_decoder
+
+    def generate(self, *, input_ids: Any, attention_mask: Any, generation_config: Any, **_: Any) -> Any:
+        import torch
+
+        rows = []
+        for ids, mask in zip(input_ids, attention_mask, strict=True):
+            text = self._tokenizer.decode(
+                ids[mask.bool()].tolist(), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+            self.seen.append(text)
+            answer = self._tokenizer.encode(self._answer(text), add_special_tokens=False)
+            rows.append([*answer, self._tokenizer.eos_token_id][: generation_config.max_new_tokens])
+        width = max(map(len, rows))
+        padded = torch.tensor([[*row, *[self._tokenizer.pad_token_id] * (width - len(row))] for row in rows])
+        start = padded.new_full((len(rows), 1), generation_config.decoder_start_token_id or 0)
+        return torch.cat([start if self._encoder_decoder else input_ids, padded], dim=1)
+
+    def _answer(self, text: str) -> str:
+        data, asked = text, ""
+        if "<transcript>\n" in text:
+            data, _, asked = text.partition("<transcript>\n")[2].partition("\n</transcript>")
+        if '"key_points"' not in asked:
+            return " ".join(dict.fromkeys(self._fact.findall(data))) or self._nothing
+        points = [
+            {"text": fact, "evidence": [int(number) for number in re.findall(r"\d+", line.partition("]")[0])]}
+            for line in data.split("\n")
+            for fact in self._fact.findall(line)
+        ]
+        return json.dumps({"key_points": points or [{"text": self._nothing, "evidence": []}]})
+
+
+class Inventor:
+    """For a `ScriptedWriter`: a model that makes things up wherever it can, and tells the truth beside it.
+
+    Guarantees: its answer is valid JSON of the shape that is asked for. Of the lines that it is given it tells some as they are
+    (`told`) and spoils others with a number, a date or a name of `NUMBERS`, `DATES` or `NAMES`; owners and due times are
+    invented too, and so are ids, speakers and whole statements. `invented` holds what it put in, in its own spelling. The same
+    seed does the same to the same lines.
+    """
+
+    NUMBERS = (
+        *("37", "1,950", "3.7", "81 %", "seventeen", "forty-one", "two hundred and six", "€640", "$9.5k", "a dozen"),
+        *("half a million", "５３", "٤٨", "the nineteenth", "23rd", "XIV", "ninety-nine percent", "6:1", "1e6", "⅔", "B52"),
+        *("a hundred and one", "sixty-odd", "No. 77", "three-fold", "10^7", "0x1F", "-88", "eleven and a half", "a gross"),
+    )
+    DATES = (
+        *("October", "9 Oct", "October 9th", "2031-10-09", "09.10.2031", "10/9", "Wednesday", "Wed.", "Q3", "half past four"),
+        *("16:45", "4 pm", "noon", "midnight", "Christmas", "New Year's Eve", "next month", "the weekend", "tomorrow"),
+        *("this spring", "2029", "the eighties", "the end of the quarter", "WEDNESDAY", "october", "mid-August", "'31"),
+    )
+    NAMES = (
+        *("Jennifer", "Mr. Kowalski", "Dr. Adeyemi", "Müller", "JENNIFER", "Team Falcon", "O'Connor", "Jennifer Kowalski"),
+        *("李明", "Ng", "SPEAKER_07", "Speaker 9", "Anna Kowalski", "McAllister-Jones", "Zoë"),
+    )
+    OWNERS = (*NAMES, "jennifer", "the lawyer", "everyone", "nobody", "me", "she", "unknown person", "a colleague", "HR", "42")
+    _SPOILT: ClassVar = {
+        "number": ("{text} That is {it}.", "{it} people heard that {rest}.", "{rest} ({it}).", "{rest}, {it} in all."),
+        "date": ("{rest} by {it}.", "On {it}, {rest}.", "{it}: {text}", "{rest} ({it}, as agreed)"),
+        "name": ("{rest}, as {it} asked.", "It was {it} who said that {rest}", "{rest}, together with {it}."),
+    }
+
+    def __init__(self, seed: int) -> None:
+        self.invented: list[str] = []
+        self.told: list[str] = []
+        self._rng = random.Random(seed)  # noqa: S311
+
+    def __call__(self, task: str, lines: Sequence[str]) -> str:
+        parts = [match for line in lines if (match := re.match(r"\[(\d+)[^]]*\] (?:\S+ \([\d:]+\): )?(.*)", line))]
+        said = [(int(part[1]), part[2]) for part in parts]
+        return json.dumps(
+            {
+                "title": self._maybe_spoilt(said)[1],
+                "summary": " ".join(self._maybe_spoilt(said)[1] for _ in range(4)),
+                "key_points": [self._point(said) for _ in range(5)],
+                "decisions": [self._point(said) for _ in range(2)],
+                "action_items": [self._action_item(said) for _ in range(4)],
+                "per_speaker": {name: self._maybe_spoilt(said)[1] for name in ("SPEAKER_00", "SPEAKER_01", "SPEAKER_07")},
+            },
+            ensure_ascii=False,
+        )
+
+    def _maybe_spoilt(self, said: Sequence[tuple[int, str]]) -> tuple[int, str]:
+        number, text = self._rng.choice(said)
+        if self._rng.random() < 0.4:
+            self.told.append(text)
+            return number, text
+        kind = self._rng.choice(sorted(self._SPOILT))
+        it = self._invent({"number": self.NUMBERS, "date": self.DATES, "name": self.NAMES}[kind])
+        rest = text[:1].lower() + text[1:].rstrip(".!?")
+        return number, self._rng.choice(self._SPOILT[kind]).format(text=text, rest=rest, it=it)
+
+    def _point(self, said: Sequence[tuple[int, str]]) -> dict[str, Any]:
+        number, text = self._maybe_spoilt(said)
+        return {"text": text, "evidence": self._rng.choice([[number], [number], [number, 999], [999], [-1], [], "all"])}
+
+    def _action_item(self, said: Sequence[tuple[int, str]]) -> dict[str, Any]:
+        point = self._point(said)
+        owner = self._rng.choice([None, "SPEAKER_00", self._invent(self.OWNERS)])
+        due = self._rng.choice([None, self._invent((*self.DATES, *self.NUMBERS))])
+        return {"task": point["text"], "owner": owner, "due": due, "evidence": point["evidence"]}
+
+    def _invent(self, pool: Sequence[str]) -> str:
+        self.invented.append(self._rng.choice(pool))
+        return self.invented[-1]

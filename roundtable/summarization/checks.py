@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 
 from roundtable.summarization.language import is_in
 from roundtable.summarization.number_words import folded
-from roundtable.summarization.sentences import split_turns
+from roundtable.summarization.sentences import split_sentences
 from roundtable.summarization.source import Source
 from roundtable.summarization.structured import Draft
-from roundtable.transcript import ActionItem, Point, SpeakerTurn, Warning_
+from roundtable.transcript import ActionItem, Point, Warning_
 
 _MESSAGES: dict[str, Callable[[int], str]] = {
     "unsupported_number": lambda n: f"{n} statement(s) with a number that was not said were left out.",
@@ -51,7 +51,7 @@ class Checks:
         """What of it may stand. Every point of the result has evidence; every owner is a label or was named."""
         return Draft(
             title=draft.title if self._is_supported(draft.title) else "",
-            summary=" ".join(sentence for sentence in sentences(draft.summary) if self._is_supported(sentence)),
+            summary=" ".join(sentence for sentence in split_sentences(draft.summary) if self._is_supported(sentence)),
             key_points=tuple(self._points(draft.key_points)),
             decisions=tuple(self._points(draft.decisions)),
             action_items=tuple(self._action_items(draft.action_items)),
@@ -60,7 +60,7 @@ class Checks:
 
     def text(self, text: str) -> None:
         """A summary as text stays as it is; what it says that was not said is counted."""
-        self._found["unverified_text"] += sum(bool(self.source.unsupported(sentence)) for sentence in sentences(text))
+        self._found["unverified_text"] += sum(bool(self.source.unsupported(sentence)) for sentence in split_sentences(text))
 
     def language(self, text: str) -> None:
         if self.source.language is not None and is_in(text, self.source.language) is False:
@@ -110,8 +110,3 @@ class Checks:
                 self._found["unknown_speaker"] += 1
             elif self._is_supported(text):
                 yield label, text
-
-
-def sentences(text: str) -> list[str]:
-    """Of a summary, in order."""
-    return [unit.text for unit in split_turns([SpeakerTurn(0, None, 0.0, 0.0, text)])]

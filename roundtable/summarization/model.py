@@ -16,11 +16,12 @@ from roundtable.control import Control
 from roundtable.errors import OutOfMemory
 from roundtable.summarization import SummarizeOptions, Summarizer
 from roundtable.summarization.budget import Budget
-from roundtable.summarization.checks import Checks, sentences
+from roundtable.summarization.checks import Checks
 from roundtable.summarization.fallback import NothingUsable
 from roundtable.summarization.language import detect
 from roundtable.summarization.map_reduce import MapReduce, Outcome
 from roundtable.summarization.rendering import Line, transcript_lines
+from roundtable.summarization.sentences import split_sentences
 from roundtable.summarization.source import Source
 from roundtable.summarization.structured import Draft, looks_like_json, prose, read_draft, without_thinking
 from roundtable.summarization.text import count_tokens, has_words
@@ -142,7 +143,7 @@ class _Job:
         checked = checks.draft(Draft(summary=text))
         if not has_words(checked.summary):
             raise NothingUsable("Nothing that the model wrote is borne out by the conversation.")
-        found = [(sentence, self._source.evidence(sentence, ())) for sentence in sentences(checked.summary)]
+        found = [(sentence, self._source.evidence(sentence, ())) for sentence in split_sentences(checked.summary)]
         points = tuple(Point(sentence, evidence) for sentence, evidence in found if evidence)
         ruled = self._extractive.summarize(self._turns, self._options, self._control)
         return replace(
@@ -180,7 +181,7 @@ class _Job:
         answer = without_thinking(answer)
         draft = read_draft(answer)
         if draft is None and has_words(answer) and not looks_like_json(answer):
-            draft = Draft(key_points=tuple(Point(sentence, ()) for sentence in sentences(prose(answer))))
+            draft = Draft(key_points=tuple(Point(sentence, ()) for sentence in split_sentences(prose(answer))))
         if draft is None:
             return None
         checked = Checks(self._source).draft(draft)

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from roundtable.summarization.text import TOKEN, UNSPACED, has_words, squeeze, word_set
 from roundtable.transcript import SpeakerTurn
@@ -57,6 +58,13 @@ def split_turns(turns: Sequence[SpeakerTurn]) -> list[Unit]:
             if has_words(text):
                 units.append(Unit(turn, position, text))
     return units
+
+
+def split_sentences(text: str) -> list[str]:
+    """A written text at its sentence ends and nowhere else, however long a sentence is: no statement is divided."""
+    cuts = [0, *_sentence_ends(text), len(text)]
+    found = [squeeze(text[start:end]) for start, end in pairwise(cuts)]
+    return [sentence for sentence in found if has_words(sentence)]
 
 
 def _is_punctuated(turns: Sequence[SpeakerTurn]) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from roundtable.summarization.names import NEVER_NAMES
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.numbers import claimed, stated, supports
+from roundtable.summarization.plain_claims import foreign_words, is_no_name, plain_claims, without_speakers
 from roundtable.summarization.rendering import clock
 from roundtable.summarization.text import ENGLISH_STOP_WORDS, UNSPACED, terms, word_set, words
 from roundtable.transcript import SpeakerTurn
@@ -67,8 +68,11 @@ class Source:
         for turn in turns:
             self._known |= stated(turn.text, language)
             self._known |= {f"time {hour}" for hour in (clock(turn.start).lstrip("0") or "0",)}
+            self._known |= {claim for _, claim in plain_claims(turn.text, language)}
             self._words |= set(_word_forms(turn.text))
         self._words |= {form for label in self.labels for form in _word_forms(label)}
+        self._numbers = {number for label in self.labels for number in without_speakers(label)[1]}
+        self._latin = not any(True for turn in turns for _ in foreign_words(turn.text))
         self._stop_words = ENGLISH_STOP_WORDS if self._english else self._common_words(turns)
         self._contents = {turn.id: self.content(turn.text) for turn in turns}
         self._where: defaultdict[str, list[int]] = defaultdict(list)
@@ -84,13 +88,15 @@ class Source:
 
     def unsupported(self, text: str) -> list[str]:
         """What a text states that the conversation does not: "number", "date", "name", one entry for each."""
-        bare = self._without_labels(text)
+        bare, speakers = without_speakers(self._without_labels(text))
         found = []
         for statement in claimed(bare, self.language):
             if not supports(statement, self._known):
                 found.append("date" if statement.split(" ")[0] in {"month", "weekday", "date", "time"} else "number")
-        found += ["name" for name in self._names(bare) if not self._is_said(name)]
-        return found
+        found += [kind for kind, claim in plain_claims(bare, self.language) if claim not in self._known]
+        names = [name for name in self._names(bare) if not self._is_said(name) and not is_no_name(name)]
+        names += [word for word in foreign_words(bare) if self._latin and word not in names]
+        return found + ["name"] * (len(names) + sum(number not in self._numbers for number in speakers))
 
     def owner(self, name: str) -> str | None:
         """The label of a speaker, or a name as the conversation has it; None for everybody else, and for nobody in particular.

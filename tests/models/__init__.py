@@ -14,4 +14,12 @@ make_whisper.py    the training itself: `python -m tests.models.make_whisper --m
 random_whisper.py  random weights of any published shape, for speed and for shape-dependent code
 random_summarizers.py  summarizing models of three kinds with random weights: chat, T5, BART
 whisper-tiny/      the trained weights, with their model card
+
+And the tiny summarizing models:
+
+facts.py                a small language in which a summary can be right or wrong
+make_summarizers.py     the T5 that learns it: `python -m tests.models.make_summarizers --out DIR`
+judge_summarizer.py     how much of what was said comes out
+random_summarizers.py   a chat model, a T5 and a BART with random weights
+t5-facts/               the trained weights, with their model card
 """
