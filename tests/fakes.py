@@ -273,6 +273,9 @@ class ScriptedWriter:
     def count(self, texts: Sequence[str]) -> Sequence[int]:
         return [len(text.split()) for text in texts]
 
+    def unknown_share(self, words: Sequence[str]) -> float:
+        return 0.0
+
     def prompt(self, task: Task, language: str | None, data: str) -> SummaryPrompt:
         words = [task, *(word for line in data.split("\n") for word in (*line.split(), "\n")), task]
         ids = tuple(self._id(word) for word in words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final, Literal
 
 from roundtable.control import Control
@@ -19,7 +20,9 @@ from roundtable.summarization.writer import Frame, Prompt, WrittenBatch
 
 _VARIABLES: Mapping[str, Any] = {
     "enable_thinking": False,  # Qwen3 and its like; templates ignore what they do not know
-    "date_string": "26 Jul 2024",  # Llama 3 would write today's date: another answer every day, and a date that nobody said
+    # Some would write today's date: another answer every day, and a date that nobody said.
+    "date_string": "26 Jul 2024",  # Llama 3
+    "strftime_now": date(2024, 7, 26).strftime,  # SmolLM3, Mistral and others
 }
 _PROBES = ("x", "0 (y) 1")
 """Two pieces of data that have no token in common: what their prompts share is the frame."""
@@ -41,9 +44,13 @@ class ChatWriter:
         self._variables = {**_VARIABLES, **({"sanitize_control_tokens": True} if "sanitize_control_tokens" in knows else {})}
         self._system_role = True
         self._system_role = self._takes_system_messages()
+        self._frame(instruction("text", "en"))
 
     def count(self, texts: Sequence[str]) -> Sequence[int]:
         return [len(ids) for ids in self._checkpoint.encode(texts, special=False)]
+
+    def unknown_share(self, words: Sequence[str]) -> float:
+        return self._checkpoint.unknown_share(words)
 
     def prompt(self, task: Task, language: str | None, data: str) -> Prompt:
         asked = instruction(task, language)
@@ -68,6 +75,8 @@ class ChatWriter:
 
     def _frame(self, asked: Instruction) -> Frame:
         one, other = (self._ids(asked, probe) for probe in _PROBES)
+        if one == other:
+            raise InvalidSettings("The chat template of SUMMARIZE_MODEL leaves out what it is given.")
         head = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
         backwards = zip(reversed(one), reversed(other), strict=False)
         tail = next((at for at, (a, b) in enumerate(backwards) if a != b), 0)

@@ -65,6 +65,13 @@ class SummaryCheckpoint:
             ids = self.tokenizer(list(texts), add_special_tokens=special, truncation=False, padding=False)["input_ids"]
         return [list(row) for row in ids]
 
+    def unknown_share(self, words: Sequence[str]) -> float:
+        """How many of these words the vocabulary has no tokens for; 0 for one that falls back to bytes."""
+        unknown = self.tokenizer.unk_token_id
+        if unknown is None or not words:
+            return 0.0
+        return sum(unknown in ids for ids in self.encode(words, special=False)) / len(words)
+
     def chat(self, messages: Sequence[Mapping[str, str]], **variables: Any) -> list[int]:
         """Tokens of a conversation by the chat template, up to where the model begins to answer."""
         with self._turn, quiet():

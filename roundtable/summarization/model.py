@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from roundtable.control import Control
@@ -24,12 +25,15 @@ from roundtable.summarization.rendering import Line, transcript_lines
 from roundtable.summarization.sentences import split_sentences
 from roundtable.summarization.source import Source
 from roundtable.summarization.structured import Draft, looks_like_json, prose, read_draft, without_thinking
-from roundtable.summarization.text import count_tokens, has_words
+from roundtable.summarization.text import TOKEN, count_tokens, has_words
 from roundtable.summarization.writer import Writer
 from roundtable.transcript import Point, SpeakerTurn, Summary, Warning_
 
 FEWEST_WORDS = 20
 """Of less than this a model makes up a conversation."""
+
+_SAMPLE, _MOST_UNKNOWN = 1000, 0.2
+"""Different words that are looked at, and how many of them a model's vocabulary may lack: it would read gaps, and say nothing."""
 
 _REPAIRED = str.maketrans("<>|", "()/")
 """A broken answer goes back with its brackets, but without delimiters of ours."""
@@ -51,6 +55,8 @@ class ModelSummarizer:
         control.check()
         if sum(count_tokens(turn.text) for turn in turns) < FEWEST_WORDS:
             return self._extractive.summarize(turns, options, control)
+        if self._writer.unknown_share(_some_words(turns)) > _MOST_UNKNOWN:
+            raise NothingUsable("The model's vocabulary does not hold the language of the conversation.")
         job = _Job(self._writer, self._extractive, turns, options, control)
         budget: Budget | None = self._writer.budget
         reduced = False
@@ -211,6 +217,11 @@ class _Job:
         points = self._extractive.summarize(turns, SummarizeOptions(language=self._language), self._control).key_points
         guard = self._writer.guard
         return [Line(_cited(point.evidence) if self._chats else "", guard(point.text), point.evidence) for point in points]
+
+
+def _some_words(turns: Sequence[SpeakerTurn]) -> list[str]:
+    words = (match.group() for turn in turns for match in TOKEN.finditer(turn.text))
+    return list(islice(dict.fromkeys(words), _SAMPLE))
 
 
 def _read_prose_notes(answer: str, part: Sequence[Line]) -> Sequence[Line] | None:

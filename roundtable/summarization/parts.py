@@ -70,14 +70,24 @@ def _pieces(lines: Sequence[Line], room: int, count: Count) -> Iterator[tuple[Li
 def _cut(line: Line, room: int, count: Count) -> Iterator[tuple[Line, int]]:
     """Pieces of one line, each with its header, of at most `room` tokens: at sentence ends where they lie well, else at
     words."""
-    (header_tokens,) = count([line.header])
+    header = _short_header(line.header, room // 2, count)
+    (header_tokens,) = count([header])
     room_for_text = room - header_tokens - _LINE_BREAK
     if room_for_text < 1:
         raise ValueError("no room for a header and a character")
     for text in _packed(_atoms(line.text, room_for_text, count), room_for_text):
-        piece = Line(line.header, text.strip(), line.evidence)
+        piece = Line(header, text.strip(), line.evidence)
         (tokens,) = count([str(piece)])
         yield piece, tokens + _LINE_BREAK
+
+
+def _short_header(header: str, most: int, count: Count) -> str:
+    """Its beginning, which has the number to cite, and its end, which has the time; a long name gives way."""
+    kept = len(header)
+    while kept > 16 and count([header])[0] > most:
+        kept = kept * 3 // 4
+        header = f"{header[: kept // 2]}…{header[len(header) - kept // 2 :]}"
+    return header
 
 
 def _atoms(text: str, room: int, count: Count) -> Iterator[tuple[str, int]]:

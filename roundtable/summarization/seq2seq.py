@@ -40,6 +40,9 @@ class Seq2SeqWriter:
     def count(self, texts: Sequence[str]) -> Sequence[int]:
         return [len(ids) for ids in self._checkpoint.encode(texts, special=False)]
 
+    def unknown_share(self, words: Sequence[str]) -> float:
+        return self._checkpoint.unknown_share(words)
+
     def prompt(self, task: Task, language: str | None, data: str) -> Prompt:
         ids = self._ids(data)
         return Prompt(ids, self._frame, self._controls(ids))

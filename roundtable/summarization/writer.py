@@ -74,6 +74,9 @@ class Writer(Protocol):
     def count(self, texts: Sequence[str]) -> Sequence[int]:
         """How many tokens each text has, without any around it."""
 
+    def unknown_share(self, words: Sequence[str]) -> float:
+        """How many of these words, in [0, 1], its vocabulary cannot write."""
+
     def prompt(self, task: Task, language: str | None, data: str) -> Prompt: ...
 
     def write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> WrittenBatch:
