@@ -33,6 +33,8 @@ _TIMES: Final = {
     "pt": word_set("amanhã ontem meio-dia meia-noite natal páscoa carnaval primavera verão outono inverno"),
     "nl": word_set("morgen overmorgen gisteren middernacht weekend kerst kerstmis pasen pinksteren lente herfst winter zomer"),
 }
+"""Words that are a time by themselves. Left out are those that are something else as often: "fall", "été"."""
+
 _FOLDED_TIMES: Final = {code: frozenset(map(folded, times)) for code, times in _TIMES.items()}
 _WEEKDAY = re.compile(r"(?<!\w)(Mon|Tue|Tues|Wed|Thu|Thur|Thurs|Fri|Sat|Sun)(?=[.,)]|$)")
 _WEEKDAYS: Final = {
@@ -47,6 +49,8 @@ _PERIODS: Final = {
     "pt": "semana|mês|trimestre|ano",
     "nl": "week|maand|kwartaal|jaar",
 }
+"""And words that are one with another: "next month", "mois prochain"."""
+
 _WHICH: Final = {
     "en": "next|last|this|coming|previous|past|following",
     "de": "nächste[nrsm]?|letzte[nrsm]?|diese[nrsm]?|kommende[nrsm]?|vorige[nrsm]?",

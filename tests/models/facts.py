@@ -93,13 +93,20 @@ def vocabulary() -> list[str]:
 
 
 def draw_facts(rng: random.Random, count: int, *, held_out: bool) -> list[str]:
-    """So many facts that may stand in one conversation, at most `MOST_FACTS`."""
+    """So many facts that may stand in one conversation, at most `MOST_FACTS`; of those held out at most 40, there are fewer."""
     values = [(form, value) for form, some in _VALUES.items() for value in some]
     rng.shuffle(values)
-    found = []
-    for noun in rng.sample(NOUNS, count):
-        at = next(at for at, (form, value) in enumerate(values) if is_held_out(_fact(noun, form, value)) == held_out)
-        found.append(_fact(noun, *values.pop(at)))
+    first = rng.sample(NOUNS, count)
+    found: list[str] = []
+    for noun in (*first, *(noun for noun in NOUNS if noun not in first)):
+        if len(found) == count:
+            break
+        fitting = (at for at, (form, value) in enumerate(values) if is_held_out(_fact(noun, form, value)) == held_out)
+        at = next(fitting, None)
+        if at is not None:  # else its last values are taken by other nouns
+            found.append(_fact(noun, *values.pop(at)))
+    if len(found) < count:
+        raise ValueError(f"no {count} facts that share nothing")
     return found
 
 
