@@ -152,3 +152,39 @@ def test_a_summary_as_text_is_left_alone_and_its_sentences_counted() -> None:
         "2 sentence(s) of the summary state a number, date or name that was not said.",
         "The summary is in another language than the conversation.",
     ]
+
+
+def test_the_recordings_own_clock_is_nothing_that_was_said() -> None:
+    talk = source((("A", "We talk about the launch."), ("B", "Yes, the launch.")))
+    assert talk.unsupported("The launch is at 0:04 pm.") == ["date"]
+    timed = Source([SpeakerTurn(0, "A", 225.0, 230.0, "We talk about the launch.")], "en")
+    assert timed.unsupported("The launch is at 3:45 pm.") == ["date"]
+    assert timed.unsupported("The launch was talked about (03:45).") == []
+    assert timed.unsupported("The launch was talked about (03:46).") == ["date"]
+
+
+def test_somebody_called_june_is_no_month_that_was_said() -> None:
+    talk = source((("June", "We plan the launch for five people."), ("Tom", "I will print it.")))
+    assert "date" in talk.unsupported("The launch is in June.")
+    assert talk.unsupported("June will plan the launch.") == []
+
+
+@pytest.mark.parametrize("owner", ["Printer", "printer", "Camera", "Martin Peter", "problems"])
+def test_a_word_that_was_merely_said_owns_nothing(owner: str) -> None:
+    talk = (
+        ("SPEAKER_00", "The printer has problems. Peter, can you look? Martin and I need a camera."),
+        ("SPEAKER_01", "Yes."),
+    )
+    assert source(talk).owner(owner) is None
+    assert source(talk).owner("Peter") == "Peter"
+
+
+def test_without_capitals_an_owner_was_addressed_or_thanked() -> None:
+    talk = (("SPEAKER_00", "anna can you call the printer"), ("SPEAKER_01", "the printer is near martin"))
+    assert [source(talk).owner(name) for name in ("Anna", "Printer", "Martin")] == ["Anna", None, None]
+
+
+@pytest.mark.parametrize("text", ["Elena presented the budget.", "The budget (Elena) is gone.", "It is gone; Elena left."])
+def test_a_name_that_was_not_said_is_seen_at_a_beginning_too(text: str) -> None:
+    talk = source((("A", "The budget is gone."), ("B", "It left us.")))
+    assert "name" in talk.unsupported(text)

@@ -142,6 +142,37 @@ def test_a_template_without_a_system_role_gets_the_rules_before_the_data(copy: P
     assert "system" not in text
 
 
+def test_a_template_that_prints_the_date_gives_the_same_prompt_every_day(copy: Path) -> None:
+    (copy / "chat_template.jinja").write_text("{{ strftime_now('%d %B %Y %H:%M:%S.%f') }}" + CHAT_TEMPLATE)
+    checkpoint, writer = writer_of(copy)
+    prompt = writer.prompt("text", "en", "Hello.")
+    assert checkpoint.tokenizer.decode(list(prompt.ids)).startswith("26 Jul 2024<|im_start|>")
+    prompt.check(2000)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "hi",
+        "{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% endif %}{% endfor %}",
+        "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}",
+    ],
+)
+def test_a_template_that_leaves_the_conversation_out_is_refused(copy: Path, template: str) -> None:
+    checkpoint = load_checkpoint(SummaryModel(str(copy)), device="cpu")
+    checkpoint.tokenizer.chat_template = template
+    with pytest.raises(InvalidSettings, match="leaves out what it is given"):
+        ChatWriter(checkpoint)
+
+
+def test_a_vocabulary_without_the_language_does_not_read_gaps(models: Path) -> None:
+    summarizer = load_summarizer(SummaryModel(str(models / "t5")))
+    said = [SpeakerTurn(n, None, 4.0 * n, 4.0 * n + 3, "今天我们决定在六月推出新的网站，预算还剩一万美元。") for n in range(4)]
+    summary = summarizer.summarize(said, SummarizeOptions(language="zh"), Control())
+    assert summary.method == "extractive"
+    assert [warning.code for warning in summary.warnings] == ["summary_unusable"]
+
+
 # The Hub's client reads its environment when it is imported, so this is a process of its own.
 CHILD = """
 import json
@@ -288,6 +319,14 @@ def test_a_request_that_is_stopped_stops_within_a_generation(models: Path) -> No
     with pytest.raises(DeadlineExceeded):
         writer.write([prompt], 5, 5, Control(timeout_s=0.0))
     assert calls[0] == 4
+
+
+def test_who_waits_for_another_batch_can_be_stopped(models: Path) -> None:
+    _, writer = writer_of(models / "chat")
+    prompt = writer.prompt("text", "en", data(1))
+    assert isinstance(writer, ChatWriter)
+    with writer._generator._turn, pytest.raises(DeadlineExceeded):  # somebody else's
+        writer.write([prompt], 5, 5, Control(timeout_s=0.05))
 
 
 def test_damaged_numbers_are_a_fault_and_no_words(models: Path) -> None:

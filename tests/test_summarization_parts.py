@@ -72,6 +72,17 @@ def test_a_turn_that_is_too_long_is_cut_at_sentences_and_keeps_its_header() -> N
     assert all(piece.endswith(".") for piece in pieces)
 
 
+def test_a_long_name_gives_way_to_what_was_said() -> None:
+    header = f"[7] {'é' * 64} (12:05): "
+    parts = split_lines(
+        [line("one two three four five six seven eight", header=header)], 30, lambda texts: list(map(len, texts))
+    )
+    said = [piece for part in parts for piece in part]
+    assert all(len(str(piece)) <= 30 for piece in said)
+    assert all(piece.header.startswith("[7]") and piece.header.endswith("): ") for piece in said)
+    assert "".join(piece.text for piece in said).replace(" ", "") == "onetwothreefourfivesixseveneight"
+
+
 def test_no_room_for_a_header_is_an_error_and_not_an_endless_loop() -> None:
     with pytest.raises(ValueError, match="no room"):
         split_lines([line("a b c", header="one two three four five ")], 4, count)

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Final, Literal
 
 from roundtable.control import Control
 from roundtable.errors import InvalidSettings
-from roundtable.summarization.checkpoint import SummaryCheckpoint
+from roundtable.summarization.checkpoint import NO_DAY, SummaryCheckpoint
 from roundtable.summarization.generation import Generator
 from roundtable.summarization.instructions import CLOSING, OPENING, Instruction, Task, instruction
 from roundtable.summarization.writer import Frame, Prompt, WrittenBatch
 
 _VARIABLES: Mapping[str, Any] = {
     "enable_thinking": False,  # Qwen3 and its like; templates ignore what they do not know
-    # Some would write today's date: another answer every day, and a date that nobody said.
-    "date_string": "26 Jul 2024",  # Llama 3
-    "strftime_now": date(2024, 7, 26).strftime,  # SmolLM3, Mistral and others
+    "date_string": NO_DAY,  # Llama 3 would write today's date
 }
 _PROBES = ("x", "0 (y) 1")
 """Two pieces of data that have no token in common: what their prompts share is the frame."""

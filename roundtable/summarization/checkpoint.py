@@ -32,6 +32,10 @@ _TOKENIZER_FILES = (
     *("vocab.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "source.spm", "target.spm"),
     *("chat_template.jinja", "chat_template.json", "additional_chat_templates/*"),
 )
+NO_DAY = "26 Jul 2024"
+"""What templates that write today's date get: else there were another answer every day, and a date that nobody said."""
+
+_SAME_DAY = "{%- macro strftime_now(format) -%}" + NO_DAY + "{%- endmacro -%}"
 _NEEDS_TRANSFORMERS = "Summarizing models need transformers: pip install 'transformers>=4.51'."
 
 
@@ -195,6 +199,8 @@ def _read_tokenizer(folder: Path, source: ModelSource) -> Any:
             tokenizer = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if not tokenizer.chat_template:
             tokenizer.chat_template = _chat_template(folder)
+        if isinstance(tokenizer.chat_template, str) and "strftime_now" in tokenizer.chat_template:
+            tokenizer.chat_template = _SAME_DAY + tokenizer.chat_template
         return tokenizer
     except ImportError:
         refusal = EngineUnavailable(f"The tokenizer of {_SETTING} needs packages: pip install sentencepiece protobuf.")

@@ -33,7 +33,7 @@ FEWEST_WORDS = 20
 """Of less than this a model makes up a conversation."""
 
 _SAMPLE, _MOST_UNKNOWN = 1000, 0.2
-"""Different words that are looked at, and how many of them a model's vocabulary may lack: it would read gaps, and say nothing."""
+"""Different words that are looked at, and how many of them a model's vocabulary may lack: it reads gaps, and says nothing."""
 
 _REPAIRED = str.maketrans("<>|", "()/")
 """A broken answer goes back with its brackets, but without delimiters of ours."""

@@ -14,6 +14,7 @@ from typing import Final
 from roundtable.summarization.names import NEVER_NAMES
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.numbers import claimed, stated, supports
+from roundtable.summarization.people import People
 from roundtable.summarization.plain_claims import foreign_words, is_no_name, plain_claims, without_speakers
 from roundtable.summarization.rendering import clock
 from roundtable.summarization.text import ENGLISH_STOP_WORDS, UNSPACED, terms, word_set, words
@@ -34,7 +35,7 @@ _REFOUND_COMMON = 500
 _MOST_REFOUND = 3
 _LETTERS = re.compile(r"(?<![\w’'])(?:[^\W\d_][ .]+){1,5}[^\W\d_](?![\w’'])")
 _CAPITAL = re.compile(r"[^\W\d_][\w’'&.-]*")
-_SENTENCE_BEGINS = re.compile(r"(?:^|[.!?:;…]|[\"“„«(\n•])\s*[\"“„«(–—•*-]*\s*$")
+_SENTENCE_BEGINS = re.compile(r"(?:^|[.!?:…]|[\"“„«\n•])\s*[\"“„«(–—•*-]*\s*$")
 _PRONOUNS = word_set(
     "i me my you your he him she her it we us our they them everyone everybody someone somebody anyone all both team group "
     "speaker speakers participants participant attendees members people person company ich wir du ihr sie er wer alle je nous "
@@ -48,8 +49,9 @@ _GENERIC = word_set(
 _SUBJECT = re.compile(
     r"\s+(?:and [A-ZÀ-Þ]\w+ (?:will|agreed|have)|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|"
     r"asks|wants|suggested|suggests|promised|proposed|proposes|mentioned|explained|reported|offered|confirmed|decided|plans|"
-    r"needs)\b|[’']s\b"
+    r"needs|bought|left|paid|thanked|told|gave|got|gets|took|made|went|came|spoke|wrote|sent|sold|called|presented|gave)\b|[’']s\b"
 )
+_CITED_CLOCK = re.compile(r"[(\[](\d{1,2}:\d{2}(?::\d{2})?)[)\]]")
 _TITLES = re.compile(
     r"\b(?:herr|frau|dr|prof|mr|mrs|ms|mme|monsieur|madame|señor|señora|signor|signora|meneer|mevrouw)\.?\s*$", re.IGNORECASE
 )
@@ -67,10 +69,11 @@ class Source:
         self._words: set[str] = set()
         for turn in turns:
             self._known |= stated(turn.text, language)
-            self._known |= {f"time {hour}" for hour in (clock(turn.start).lstrip("0") or "0",)}
             self._known |= {claim for _, claim in plain_claims(turn.text, language)}
             self._words |= set(_word_forms(turn.text))
         self._words |= {form for label in self.labels for form in _word_forms(label)}
+        self._clocks = {clock(turn.start) for turn in turns}
+        self._people = People([turn.text for turn in turns], language)
         self._numbers = {number for label in self.labels for number in without_speakers(label)[1]}
         self._latin = not any(True for turn in turns for _ in foreign_words(turn.text))
         self._stop_words = ENGLISH_STOP_WORDS if self._english else self._common_words(turns)
@@ -88,7 +91,7 @@ class Source:
 
     def unsupported(self, text: str) -> list[str]:
         """What a text states that the conversation does not: "number", "date", "name", one entry for each."""
-        bare, speakers = without_speakers(self._without_labels(text))
+        bare, speakers = without_speakers(self._without_labels(self._without_clocks(text)))
         found = []
         for statement in claimed(bare, self.language):
             if not supports(statement, self._known):
@@ -110,7 +113,7 @@ class Source:
         parts = bare.split()
         if not parts or any(part in _PRONOUNS or part in NEVER_NAMES for part in parts):
             return None
-        return name.strip(" .:") if self._is_said(name) and not claimed(name, self.language) else None
+        return name.strip(" .:") if self._people.holds(parts) and not claimed(name, self.language) else None
 
     def due(self, text: str) -> str | None:
         """The time as the model has it, if all of its words were said; else None."""
@@ -147,8 +150,14 @@ class Source:
 
     def _without_labels(self, text: str) -> str:
         for label in sorted(self.labels.values(), key=len, reverse=True):
-            text = re.sub(rf"(?<!\w){re.escape(label)}(?!\w)", " ", text, flags=re.IGNORECASE)
+            # Somebody called June is taken for the month, unless grammar says that she does something.
+            person = "" if label.startswith("SPEAKER_") or not claimed(label, self.language) else f"(?={_SUBJECT.pattern})"
+            text = re.sub(rf"(?<!\w){re.escape(label)}(?!\w){person}", " ", text, flags=re.IGNORECASE)
         return text
+
+    def _without_clocks(self, text: str) -> str:
+        """Without the times of turns in brackets, by which a model may cite them: nobody said those."""
+        return _CITED_CLOCK.sub(lambda match: " " if match[1] in self._clocks else match[0], text)
 
     def _is_said(self, name: str) -> bool:
         forms = list(_word_forms(name))
