@@ -57,6 +57,8 @@ class Spelling:
         """The number that a word is half a one more than: 2 for "zweieinhalb"."""
         if word in self.one_and_a_half:
             return 1
+        if not word.endswith(self.half_endings):
+            return None
         heads = (self.word(word.removesuffix(ending)) for ending in self.half_endings if word.endswith(ending))
         return next((head for head in heads if head is not None), None)
 

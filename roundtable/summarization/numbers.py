@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from roundtable.summarization.clock_phrases import CERTAIN, MAYBE, Phrase
 from roundtable.summarization.number_words import Spelling, folded, spelling
+from roundtable.summarization.spoken_numbers import Number, read_number
 from roundtable.summarization.written_numbers import SPACES, canonical, listed, rooms, written
 
 _WORD = re.compile(
@@ -41,28 +42,7 @@ _MIXED = re.compile(r"(?<=\d)\s?([½¼¾])")
 _SKIPPED_AS_CLAIM = {"1", "2"}
 """Words for these are articles, pronouns and connectives as often as numbers: "one", "una", "secondly"."""
 
-_DIGITS = frozenset(map(Decimal, range(10)))
 _AMBIGUOUS_MONTHS = {"may", "march", "mars"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    value: Decimal
-    spoken: bool
-    digit: bool = False
-    """Said as one digit."""
-    ordinal: bool = False
-    version: str = ""
-    """In place of the value, where there is more than one point: "2.1.3"."""
-
-    @property
-    def text(self) -> str:
-        return self.version or canonical(self.value)
-
-    def count(self, most: int) -> int | None:
-        """The value, if it counts something and is not above `most`."""
-        whole = not self.version and 0 <= self.value <= most and self.value == int(self.value)
-        return int(self.value) if whole else None
 
 
 def stated(text: str, language: str | None) -> set[str]:
@@ -122,7 +102,7 @@ def _statements(text: str, language: str | None, *, generous: bool) -> Iterator[
     english = (language or "en").lower().startswith("en")
     text = _MIXED.sub(lambda match: _VULGAR[match[1]], text)
     tokens = [match for match in _WORD.finditer(text) if match.lastgroup == "number" or len(match.group()) <= _LONGEST_WORD]
-    run: list[_Number] = []
+    run: list[Number] = []
     place = ended = 0
     while place < len(tokens):
         token = tokens[place]
@@ -138,7 +118,7 @@ def _statements(text: str, language: str | None, *, generous: bool) -> Iterator[
         if special and not generous:
             continue
         if kind in {"word", "number"}:
-            number, after = _number(tokens, place, words, english=english, run=run)
+            number, after = read_number(tokens, place, words, english=english, run=run)
             if number is not None:
                 run.append(number)
                 place = ended = after
@@ -186,17 +166,33 @@ def _special(
         part, whole = (str(int(number)) for number in text.split("/"))
         return [f"ratio {part}/{whole}", *([part, whole, f"share {part}/{whole}"] if generous else [])], place + 1
     elif kind == "sign" or (kind == "word" and folded(text) in words.minus):
-        number, after = _number(tokens, place + 1, words, english=english)
+        number, after = read_number(tokens, place + 1, words, english=english)
         if number is not None:
             return [f"-{number.text}"], after
     if kind not in {"word", "number"}:
         return [], place
     code = (language or "").lower().split("-")[0]
-    for phrase in (*CERTAIN.get(code, ()), *(MAYBE.get(code, ()) if generous else ())):
-        statement, after = _clock(phrase, tokens, place, words, english=english)
+    first = folded(text)
+    number, after = read_number(tokens, place, words, english=english)
+    if number is not None and after < len(tokens):
+        first = "# " + folded(tokens[after].group())
+    for phrase in _phrases_by_word(code, generous=generous).get(first, ()):
+        statement, end = _clock(phrase, tokens, place, words, english=english)
         if statement:
-            return (statement.split("|") if generous else [statement]), after
-    return _share(tokens, place, words, english=english, generous=generous)
+            return (statement.split("|") if generous else [statement]), end
+    return _share(tokens, place, words, number, after, english=english, generous=generous)
+
+
+@cache
+def _phrases_by_word(code: str, *, generous: bool) -> dict[str, list[Phrase]]:
+    """The phrases of a language by their first word; those that begin with a number by "# " and the word behind it."""
+    found: dict[str, list[Phrase]] = {}
+    for phrase in (*CERTAIN.get(code, ()), *(MAYBE.get(code, ()) if generous else ())):
+        pattern, _ = phrase
+        numbered = bool(pattern[0] & {"H", "M"})
+        for word in pattern[1] if numbered else pattern[0]:
+            found.setdefault("# " * numbered + word, []).append(phrase)
+    return found
 
 
 def _clock(phrase: Phrase, tokens: Sequence[re.Match[str]], at: int, words: Spelling, *, english: bool) -> tuple[str, int]:
@@ -212,7 +208,7 @@ def _clock(phrase: Phrase, tokens: Sequence[re.Match[str]], at: int, words: Spel
                 return "", at
             at += 1
             continue
-        number, at = _number(tokens, at, words, english=english)
+        number, at = read_number(tokens, at, words, english=english)
         count = None if number is None else number.count(24 if slot == "H" else 59)
         if count is None:
             return "", at
@@ -228,31 +224,35 @@ _HALF = {frozenset({"halb"}), frozenset({"half"})}
 
 
 def _share(
-    tokens: Sequence[re.Match[str]], place: int, words: Spelling, *, english: bool, generous: bool
+    tokens: Sequence[re.Match[str]],
+    place: int,
+    words: Spelling,
+    number: Number | None,
+    after: int,
+    *,
+    english: bool,
+    generous: bool,
 ) -> tuple[list[str], int]:
-    """ "Two thirds", "a quarter of", "half the"."""
+    """ "Two thirds", "a quarter of", "half the". `number`: the one that begins here, and ends at `after`."""
 
     def word(at: int) -> str:
         return folded(tokens[at].group()) if at < len(tokens) else ""
 
-    if word(place) in words.halves:
+    if number is None and word(place) in words.halves:
         certain = not english or word(place + 1) in {"of", "the", "our", "their", "all"}
         return (["share 1/2"], place + 1) if certain or (generous and word(place + 1) != "past") else ([], place)
     if english and word(place) == "a":
-        part, after = 1, place + 1
+        part: int | None = 1
+        after = place + 1
     else:
-        number, after = _number(tokens, place, words, english=english)
-        count = None if number is None or number.ordinal else number.count(99)
-        if count is None:
-            return [], place
-        part = count
-    whole = words.parts.get(word(after))
-    if whole is None or part == 0 or (part == 1 and not generous and word(after + 1) not in words.of):
+        part = None if number is None or number.ordinal else number.count(99)
+    whole = words.parts.get(word(after)) if part else None
+    if whole is None or (part == 1 and not generous and word(after + 1) not in words.of):
         return [], place
     return [f"share {part}/{whole}"], after + 1
 
 
-def _from_run(run: Sequence[_Number], *, generous: bool) -> Iterator[str]:
+def _from_run(run: Sequence[Number], *, generous: bool) -> Iterator[str]:
     """Numbers that follow each other without a word between them: "ten thirty", "twenty twenty four", "five five five one". A
     claim uses each number once, in the most telling reading: "ten thirty 45" is a time and 45."""
     place = 0
@@ -269,7 +269,7 @@ def _from_run(run: Sequence[_Number], *, generous: bool) -> Iterator[str]:
         place += 1
 
 
-def _joined(run: Sequence[_Number], place: int, *, generous: bool) -> tuple[int, list[str]]:
+def _joined(run: Sequence[Number], place: int, *, generous: bool) -> tuple[int, list[str]]:
     """How many numbers are one from this place on, and what they say then."""
     readings = []
     length = 1
@@ -298,109 +298,6 @@ def _joined(run: Sequence[_Number], place: int, *, generous: bool) -> tuple[int,
 def _time(hour: int, minute: int) -> str:
     """On a clock of twelve hours: nobody says which half of the day is meant."""
     return f"time {hour % 12 or 12}:{minute:02}"
-
-
-def _number(
-    tokens: Sequence[re.Match[str]], place: int, words: Spelling, *, english: bool, run: Sequence[_Number] = ()
-) -> tuple[_Number | None, int]:
-    """The number that begins at a token, and where it ends. `run`: the numbers just before it; behind one an "oh" is zero."""
-    if place >= len(tokens):
-        return None, place
-    if tokens[place].lastgroup == "number":
-        value = written(tokens[place].group(), english=english)
-        after = place + 1
-        if value is not None and after < len(tokens) and tokens[after].lastgroup == "word":
-            scale = words.scales.get(folded(tokens[after].group()))
-            if scale is not None:
-                return _Number(value * scale, False), after + 1
-        return (None, place) if value is None else (_Number(value, False, value in _DIGITS), after)
-    if tokens[place].lastgroup != "word":
-        return None, place
-    if run and english and folded(tokens[place].group()) in {"oh", "o"} and place + 1 < len(tokens):
-        digit = words.word(folded(tokens[place + 1].group()))
-        return (None, place) if digit is None or digit > 9 else (_Number(Decimal(0), True, True), place + 1)
-    return _spoken(tokens, place, words)
-
-
-def _spoken(tokens: Sequence[re.Match[str]], place: int, words: Spelling) -> tuple[_Number | None, int]:
-    if (half_more := words.with_half(folded(tokens[place].group()))) is not None:
-        return _Number(half_more + Decimal("0.5"), True), place + 1
-    total, current, begun, ordinal, single = 0, 0, False, False, False
-    at = place
-    while at < len(tokens) and tokens[at].lastgroup == "word":
-        word = folded(tokens[at].group())
-        if begun and word in words.joiners:
-            follows = folded(tokens[at + 1].group()) if at + 1 < len(tokens) and tokens[at + 1].lastgroup == "word" else ""
-            value = words.word(follows) or words.ordinals.get(follows)
-            if value is None or not _goes_on(current, value, words):
-                break
-            at += 1
-            continue
-        if (value := words.word(word)) is not None and (not begun or _goes_on(current, value, words)):
-            single = not begun and value < 10
-            current = 80 if (begun and current == 4 and value == 20) else current + value
-        elif word in words.ordinals and (not begun or _goes_on(current, words.ordinals[word], words)):
-            current, begun, ordinal, single = current + words.ordinals[word], True, True, False
-            at += 1
-            break
-        elif begun and word in words.scales and len(word) > 1:
-            scale, single = words.scales[word], False
-            if scale == 100 and 0 < current < 100:
-                current *= 100
-            elif scale > 100 and 0 < current < 1000:
-                total, current = total + current * scale, 0
-            else:
-                break
-        elif not begun and len(word) > 2 and word in words.scales:
-            current, single = words.scales[word], False
-            if current > 100:
-                total, current = current, 0
-        else:
-            break
-        begun = True
-        at += 1
-    if not begun:
-        return None, place
-    point, after = _after_point(tokens, at, words)
-    if point and not ordinal:
-        version = f"{total + current}.{point}"
-        more, end = _after_point(tokens, after, words)
-        if more:
-            while more:
-                version, after = f"{version}.{more}", end
-                more, end = _after_point(tokens, after, words)
-            return _Number(Decimal(f"{total + current}.{point}"), True, version=version), after
-        times = words.scales.get(folded(tokens[after].group())) if after < len(tokens) else None
-        return _Number(Decimal(f"{total + current}.{point}") * (times or 1), True), after + bool(times)
-    for half in words.and_a_half:
-        if [folded(token.group()) for token in tokens[at : at + len(half)]] == half:
-            return _Number(total + current + Decimal("0.5"), True), at + len(half)
-    return _Number(Decimal(total + current), True, single, ordinal), at
-
-
-def _goes_on(current: int, value: int, words: Spelling) -> bool:
-    """Whether a small number adds to what was said: "twenty" + "one", "two hundred" + "fifty", "soixante" + "douze"."""
-    if current == 0:
-        return True  # after a scale: "two thousand" + "five"
-    if current % 100 == 0:
-        return 0 < value < 100
-    if words.counts_in_twenties and ((current == 4 and value == 20) or current % 100 in {60, 80}):
-        return 0 < value <= 20
-    return current % 10 == 0 and 20 <= current % 100 <= 90 and 0 < value < 10
-
-
-def _after_point(tokens: Sequence[re.Match[str]], at: int, words: Spelling) -> tuple[str, int]:
-    """Digits behind "point"; an empty text when there is none."""
-    if at >= len(tokens) or folded(tokens[at].group()) not in words.points:
-        return "", at
-    digits, at = "", at + 1
-    while at < len(tokens) and tokens[at].lastgroup == "word":
-        digit = words.word(folded(tokens[at].group()))
-        if digit is None or (digits and digit > 9) or digit > 99:
-            break
-        digits += str(digit)
-        at += 1
-    return digits, at
 
 
 def _calendar(token: re.Match[str], text: str, words: Spelling, *, generous: bool) -> Iterator[str]:
