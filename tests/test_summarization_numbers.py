@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from roundtable.summarization.language import detect, is_in
 from roundtable.summarization.numbers import claimed, stated, supports
+from roundtable.summarization.text import word_set
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_what_supports_a_claim(claim: str, known: set[str], supported: bool) -> 
     assert supports(claim, known) is supported
 
 
-def is_borne_out(said: str, claim: str, language: str) -> bool:
+def is_borne_out(said: str, claim: str, language: str | None) -> bool:
     known = stated(said, language)
     return all(supports(statement, known) for statement in claimed(claim, language))
 
@@ -214,6 +215,19 @@ def test_every_number_that_is_written_is_said_and_claimed_alike(number: int, lan
 @given(st.text(), st.sampled_from(["en", "de", "pt", None]))
 def test_a_claim_taken_from_a_text_is_supported_by_it(text: str, language: str | None) -> None:
     assert all(supports(claim, stated(text, language)) for claim in claimed(text, language))
+
+
+_PIECES = sorted(
+    word_set(
+        "one ten thirty nine oh five half past quarter to a of thirds 9 30 45 1,2,3 2.1.3 3/4 -4 minus point two million 9.30 am "
+        "9:30 . , - / ½ uhr halb zehn heures et demie y media second dozen 101 102"
+    )
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=9), st.sampled_from(["en", "de", "fr", "es", "it", "pt", "nl", None]))
+def test_whatever_is_said_of_numbers_bears_itself_out(pieces: list[str], language: str | None) -> None:
+    assert is_borne_out(" ".join(pieces), " ".join(pieces), language)
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,9 @@ _AMBIGUOUS_MONTHS = {"may", "march", "mars"}
 
 
 def stated(text: str, language: str | None) -> set[str]:
-    """All that a transcript states, in every reading. Linear in its length."""
-    return set(_statements(text, language, generous=True))
+    """All that a transcript states, in every reading, and as a claim in the same words is read. Linear in its length."""
+    found = set(_statements(text, language, generous=True))
+    return found.union(*(claim.split("|") for claim in claimed(text, language)))
 
 
 def claimed(text: str, language: str | None) -> list[str]:
