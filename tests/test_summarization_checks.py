@@ -89,6 +89,39 @@ def test_a_due_time_was_said(due: str, stands: bool) -> None:
     assert source().due(due) == (due if stands else None)
 
 
+@pytest.mark.parametrize(
+    ("said", "text", "kinds"),
+    [
+        ("we meet on Tuesday at nine thirty", "They meet on Tuesday at 9:30 AM.", []),
+        ("ten thousand dollars", "It costs 10,000 USD.", []),
+        ("it costs $10,000", "It costs 10,000 USD.", []),
+        ("ten thousand euros", "It costs 10,000 USD.", ["name"]),
+        ("covid nineteen and g p t four", "They spoke of COVID-19 and GPT-4.", []),
+        ("covid nineteen and g p t four", "They spoke of COVID-18 and GPT-5.", ["number", "number"]),
+        ("four", "They spoke of GPT-4.", ["name"]),
+        ("guest seven", "They asked GUEST_07.", ["name"]),
+        ("in the third quarter", "They grow in Q3.", []),
+        ("in the third quarter", "They grow in Q4.", ["number"]),
+    ],
+)
+def test_halves_of_the_day_currencies_and_numbered_names_are_no_invented_names(said: str, text: str, kinds: list[str]) -> None:
+    assert source((("A", said), ("B", "Good."))).unsupported(text) == kinds
+
+
+@pytest.mark.parametrize(
+    ("said", "due", "stands"),
+    [
+        ("on Tuesday at nine", "Tuesday at 9 AM", True),
+        ("on Tuesday at nine thirty", "Tuesday at 9:30 a.m.", True),
+        ("on Tuesday at nine", "Tuesday at 10 AM", False),
+        ("june first", "June 1st", True),
+        ("june first", "June 3rd", False),
+    ],
+)
+def test_a_due_time_in_digits_stands_with_its_am_and_its_ending(said: str, due: str, stands: bool) -> None:
+    assert source((("A", said), ("B", "Good."))).due(due) == (due if stands else None)
+
+
 def test_evidence_exists_and_shares_words_or_is_looked_for() -> None:
     talk = source()
     assert talk.evidence("The report goes to Tom.", (1, 99)) == (1,)

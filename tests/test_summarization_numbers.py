@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from roundtable.summarization.language import detect, is_in
 from roundtable.summarization.numbers import claimed, stated, supports
+from roundtable.summarization.text import word_set
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,121 @@ def test_what_supports_a_claim(claim: str, known: set[str], supported: bool) -> 
     assert supports(claim, known) is supported
 
 
+def is_borne_out(said: str, claim: str, language: str | None) -> bool:
+    known = stated(said, language)
+    return all(supports(statement, known) for statement in claimed(claim, language))
+
+
+@pytest.mark.parametrize(
+    ("claim", "stands"),
+    [
+        ("At ten thirty 9000 dollars were paid.", False),
+        ("At ten thirty 45 people came.", False),
+        ("We meet at ten thirty.", True),
+        ("We meet at 10:30.", True),
+    ],
+)
+def test_a_number_behind_a_spoken_time_is_checked(claim: str, stands: bool) -> None:
+    assert is_borne_out("We meet at ten thirty in the large room", claim, "en") is stands
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "claim"),
+    [
+        ("en", "half past nine", "9:30 AM"),
+        ("en", "9:30", "half past nine"),
+        ("en", "a quarter to ten", "9:45"),
+        ("en", "twenty past nine", "9.20 pm"),
+        ("en", "nine oh five", "9:05"),
+        ("en", "9:05", "nine oh five"),
+        ("de", "neun Uhr dreißig", "9:30 Uhr"),
+        ("de", "9 Uhr 30", "9:30 Uhr"),
+        ("de", "um 9.30 Uhr", "9:30 Uhr"),
+        ("de", "halb zehn", "neun Uhr dreißig"),
+        ("de", "fünf vor halb zehn", "9:25"),
+        ("fr", "neuf heures trente", "9h30"),
+        ("fr", "neuf heures et demie", "9h30"),
+        ("fr", "dix heures moins le quart", "9h45"),
+        ("es", "nueve y media", "9:30"),
+        ("es", "nueve y treinta y cinco", "9:35"),
+        ("it", "nove e mezza", "9:30"),
+        ("it", "nove e trenta", "alle 9.30"),
+        ("pt", "nove e meia", "9h30"),
+        ("nl", "half tien", "9.30 uur"),
+        ("nl", "vijf over half tien", "9:35"),
+    ],
+)
+def test_a_time_as_it_is_said_is_the_time_as_it_is_written(language: str, said: str, claim: str) -> None:
+    assert is_borne_out(said, claim, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "claim"),
+    [
+        ("en", "four people", "half past four"),
+        ("en", "half past four", "half past five"),
+        ("en", "nine oh five", "9:50"),
+        ("en", "five to six people", "6:05"),
+        ("de", "halb zehn", "10:30 Uhr"),
+        ("nl", "half tien", "10.30 uur"),
+        ("fr", "neuf heures", "9h30"),
+    ],
+)
+def test_another_time_is_none_that_was_said(language: str, said: str, claim: str) -> None:
+    assert not is_borne_out(said, claim, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "claim"),
+    [
+        ("en", "five to six weeks", "5-6 weeks"),
+        ("en", "five to six weeks", "5–6 weeks"),
+        ("en", "nine to five", "9-5"),
+        ("en", "three quarters", "3/4"),
+        ("en", "the third of May", "5/3"),
+        ("en", "two thirds", "2/3"),
+        ("en", "ten thousand dollars", "10.000 dollars"),
+        ("en", "two point one point three", "2.1.3"),
+        ("de", "zwei Punkt eins Punkt drei", "2.1.3"),
+        ("en", "rooms 101 102 103", "Room 102."),
+        ("en", "room one oh one", "101"),
+        ("de", "zweieinhalb", "2,5"),
+        ("de", "anderthalb Jahre", "1,5"),
+        ("nl", "tweeënhalf", "2,5"),
+        ("en", "two and a half", "2½"),
+        ("en", "zero point five", ".5"),
+        ("en", "one, two, seventy seven and a hundred", "1,2,77,100"),
+        ("en", "half the team", "Half of the team"),
+        ("en", "fifty percent", "Half of the team"),
+        ("en", "Q3", "the third quarter of the year"),
+        ("en", "it was minus nine", "-9"),
+        ("en", "9" * 32, "9" * 32),
+        ("en", "two weeks", "two days"),  # what is counted is not compared
+    ],
+)
+def test_ranges_fractions_versions_and_lists_are_found(language: str, said: str, claim: str) -> None:
+    assert is_borne_out(said, claim, language)
+
+
+@pytest.mark.parametrize(
+    ("said", "claim"),
+    [
+        ("ten dollars", "10.000 dollars"),
+        ("five", ".5"),
+        ("two and seven", "2/5"),
+        ("two of the three", "Two thirds of"),
+        ("the team", "half of the team"),
+        ("two point one", "2.1.3"),
+        ("one and two", "1,2,77,100"),
+        ("nine", "minus nine"),
+        ("nine", "\u22129"),
+        ("nine", "9" * 32),
+    ],
+)
+def test_shares_signs_and_long_numbers_that_were_not_said_do_not_stand(said: str, claim: str) -> None:
+    assert not is_borne_out(said, claim, "en")
+
+
 @given(st.integers(0, 10**12), st.sampled_from(["en", "de", "fr", "xx", None]))
 def test_every_number_that_is_written_is_said_and_claimed_alike(number: int, language: str | None) -> None:
     assert stated(f"about {number} items", language) == {str(number)}
@@ -99,6 +215,19 @@ def test_every_number_that_is_written_is_said_and_claimed_alike(number: int, lan
 @given(st.text(), st.sampled_from(["en", "de", "pt", None]))
 def test_a_claim_taken_from_a_text_is_supported_by_it(text: str, language: str | None) -> None:
     assert all(supports(claim, stated(text, language)) for claim in claimed(text, language))
+
+
+_PIECES = sorted(
+    word_set(
+        "one ten thirty nine oh five half past quarter to a of thirds 9 30 45 1,2,3 2.1.3 3/4 -4 minus point two million 9.30 am "
+        "9:30 . , - / ½ uhr halb zehn heures et demie y media second dozen 101 102"
+    )
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=9), st.sampled_from(["en", "de", "fr", "es", "it", "pt", "nl", None]))
+def test_whatever_is_said_of_numbers_bears_itself_out(pieces: list[str], language: str | None) -> None:
+    assert is_borne_out(" ".join(pieces), " ".join(pieces), language)
 
 
 @pytest.mark.parametrize(

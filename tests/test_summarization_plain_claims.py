@@ -27,7 +27,10 @@ from roundtable.transcript import SpeakerTurn
         ("A dozen chairs and scores of people", "en", [("number", "dozen"), ("number", "scores of")]),
         ("Chapter XIV, I think", "en", [("number", "14")]),
         ("XXXIX, XL, CD and I", "en", [("number", "39")]),
-        ("⅔ of the m³", "en", [("number", "2⁄3"), ("number", "3")]),
+        ("⅔ of the m³", "en", [("number", "share 2/3"), ("number", "3")]),
+        ("Ⅳ, ③ and ⑴, but 2½", "en", [("number", "4"), ("number", "3"), ("number", "1")]),
+        ("Hundreds came twice", "en", [("number", "hundreds"), ("number", "twice")]),
+        ("Tausende kamen", "de", [("number", "tausende")]),
         ("Nächste Woche, am Wochenende", "de", [("date", "wochenende"), ("date", "nachste woche")]),
         ("La semaine prochaine, à minuit", "fr", [("date", "minuit"), ("date", "semaine prochaine")]),
         ("El próximo mes, ayer", "es", [("date", "ayer"), ("date", "proximo mes")]),
@@ -35,7 +38,7 @@ from roundtable.transcript import SpeakerTurn
         ("Amanhã", "pt", [("date", "amanha")]),
         ("Volgende week", "nl", [("date", "volgende week")]),
         ("hier", "de", []),  # "here"; in French it is yesterday
-        ("tomorrow ⅔", "pl", [("number", "2⁄3")]),  # no list for Polish
+        ("tomorrow ⅔", "pl", [("number", "share 2/3")]),  # no list for Polish
         ("tomorrow", None, [("date", "tomorrow")]),
     ],
 )

@@ -25,6 +25,16 @@ class Spelling:
     ordinals: Mapping[str, int] = field(default_factory=dict)
     and_a_half: tuple[list[str], ...] = ()
     """What follows a number to make it half a one more."""
+    half_endings: tuple[str, ...] = ()
+    """The same within the word: "zweieinhalb"."""
+    one_and_a_half: frozenset[str] = frozenset()
+    halves: frozenset[str] = frozenset()
+    """Half of something: "half", "moitié"."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """What stands behind the number of parts of a fraction: "thirds"."""
+    of: frozenset[str] = frozenset()
+    minus: frozenset[str] = frozenset()
+    """The sign, where its word is no word of grammar too."""
     counts_in_twenties: bool = False
     """Seventy is sixty and ten, eighty four twenties."""
     inner: tuple[str, ...] = ()
@@ -42,6 +52,15 @@ class Spelling:
                 after = self.word(tail.removeprefix("und")) if tail else 0
                 return None if before is None or after is None else before * self.scales[scale] + after
         return None
+
+    def with_half(self, word: str) -> int | None:
+        """The number that a word is half a one more than: 2 for "zweieinhalb"."""
+        if word in self.one_and_a_half:
+            return 1
+        if not word.endswith(self.half_endings):
+            return None
+        heads = (self.word(word.removesuffix(ending)) for ending in self.half_endings if word.endswith(ending))
+        return next((head for head in heads if head is not None), None)
 
     months: tuple[str, ...] = ()
     weekdays: tuple[str, ...] = ()
@@ -102,6 +121,10 @@ def _english() -> Spelling:
         points=frozenset({"point"}),
         ordinals={**ordinals, **{word[:-1] + "ieth": value for word, value in tens.items()}},
         and_a_half=(["and", "a", "half"],),
+        halves=frozenset({"half"}),
+        parts=_parts("half/halves third/thirds quarter/quarters/fourth/fourths fifth/fifths"),
+        of=frozenset({"of"}),
+        minus=frozenset({"minus", "negative"}),
         months=_list("january february march april may june july august september october november december"),
         weekdays=_list("monday tuesday wednesday thursday friday saturday sunday"),
     )
@@ -121,8 +144,14 @@ def _german() -> Spelling:
         scales={"hundert": 100, "tausend": 1000, "million": 10**6, "millionen": 10**6, "milliarde": 10**9, "milliarden": 10**9},
         joiners=frozenset({"und"}),
         inner=("tausend", "hundert"),
-        points=frozenset({"komma"}),
+        points=frozenset({"komma", "punkt"}),
         ordinals={word + ending: value for word, value in ordinals.items() for ending in ("", "n", "r", "s", "m")},
+        half_endings=("einhalb",),
+        one_and_a_half=frozenset({"anderthalb"}),
+        halves=frozenset({"halfte"}),
+        parts=_parts("halbe drittel viertel funftel"),
+        of=frozenset({"der", "des", "von", "aller"}),
+        minus=frozenset({"minus"}),
         months=_list("januar februar marz april mai juni juli august september oktober november dezember"),
         weekdays=_list("montag dienstag mittwoch donnerstag freitag samstag sonntag sonnabend"),
     )
@@ -140,8 +169,14 @@ def _dutch() -> Spelling:
         scales={"honderd": 100, "duizend": 1000, "miljoen": 10**6, "miljard": 10**9},
         joiners=frozenset({"en"}),
         inner=("duizend", "honderd"),
-        points=frozenset({"komma"}),
+        points=frozenset({"komma", "punt"}),
         ordinals={**ordinals, "eerste": 1, "derde": 3},
+        half_endings=("eneenhalf", "eneenhalve", "enhalf", "enhalve"),
+        one_and_a_half=frozenset({"anderhalf", "anderhalve"}),
+        halves=frozenset({"helft"}),
+        parts=_parts("halve derde kwart vijfde"),
+        of=frozenset({"van"}),
+        minus=frozenset({"min", "minus"}),
         months=_list("januari februari maart april mei juni juli augustus september oktober november december"),
         weekdays=_list("maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"),
     )
@@ -156,9 +191,13 @@ def _french() -> Spelling:
         small={**units, **tens, "douzaine": 12},
         scales={"cent": 100, "cents": 100, "mille": 1000, **_pair("million", 10**6), **_pair("milliard", 10**9)},
         joiners=frozenset({"et"}),
-        points=frozenset({"virgule"}),
+        points=frozenset({"virgule", "point"}),
         counts_in_twenties=True,
         ordinals={**ordinals, "premier": 1, "premiere": 1, "cinquieme": 5, "neuvieme": 9},
+        and_a_half=(["et", "demi"], ["et", "demie"]),
+        halves=frozenset({"moitie"}),
+        parts=_parts("demi tiers quart/quarts cinquieme/cinquiemes"),
+        of=frozenset({"de", "des", "du", "d"}),
         months=_list("janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre"),
         weekdays=_list("lundi mardi mercredi jeudi vendredi samedi dimanche"),
     )
@@ -177,6 +216,10 @@ def _spanish() -> Spelling:
         joiners=frozenset({"y"}),
         points=frozenset({"coma", "punto"}),
         ordinals=_counted("primero/primer/primera segundo/segunda tercero/tercer/tercera cuarto/cuarta quinto/quinta", 1),
+        and_a_half=(["y", "medio"],),
+        halves=frozenset({"mitad"}),
+        parts=_parts("medio tercio/tercios cuarto/cuartos quinto/quintos"),
+        of=frozenset({"de", "del"}),
         months=_list("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
         weekdays=_list("lunes martes miercoles jueves viernes sabado domingo"),
     )
@@ -207,8 +250,12 @@ def _italian() -> Spelling:
         },
         joiners=frozenset({"e"}),
         inner=("mila", "mille", "cento"),
-        points=frozenset({"virgola"}),
+        points=frozenset({"virgola", "punto"}),
         ordinals=_counted("primo/prima secondo/seconda terzo/terza quarto/quarta quinto/quinta sesto/sesta settimo", 1),
+        and_a_half=(["e", "mezzo"],),
+        halves=frozenset({"meta"}),
+        parts=_parts("mezzo terzo/terzi quarto/quarti quinto/quinti"),
+        of=frozenset({"di", "del", "della", "dei", "degli", "delle"}),
         months=_list("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre"),
         weekdays=_list("lunedi martedi mercoledi giovedi venerdi sabato domenica"),
     )
@@ -226,6 +273,10 @@ def _portuguese() -> Spelling:
         joiners=frozenset({"e"}),
         points=frozenset({"virgula"}),
         ordinals=_counted("primeiro/primeira segundo/segunda terceiro/terceira quarto/quarta quinto/quinta", 1),
+        and_a_half=(["e", "meio"],),
+        halves=frozenset({"metade"}),
+        parts=_parts("meio terço/terços quarto/quartos quinto/quintos"),
+        of=frozenset({"de", "do", "da", "dos", "das"}),
         months=_list("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"),
         weekdays=_list("segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo"),
     )
@@ -233,6 +284,10 @@ def _portuguese() -> Spelling:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(folded(word) for word in text.split())
+
+
+def _parts(text: str) -> dict[str, int]:
+    return _counted(text, 2)
 
 
 def _pair(word: str, value: int) -> dict[str, int]:

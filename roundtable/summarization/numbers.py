@@ -1,50 +1,54 @@
 """The numbers, times and dates that a text states, in one spelling, so that a summary's "25 %" is found in "twenty five
 percent".
 
-Every statement is a short string: "25", "1.5", "time 10:30", "month 5", "weekday friday". Written and spoken forms give the
-same. Digits are read in any language, words in the seven of `number_words.py`.
+Every statement is a short string: "25", "1.5", "-4", "2.1.3", "time 10:30", "month 5", "weekday friday", "share 2/3", "ratio
+3/4". Written and spoken forms give the same. Digits are read in any language, words in the seven of `number_words.py`.
 
 A text that is searched (`stated`) is read generously: "nineteen ninety" states 19, 90, 1990 and 19:90's time if it were one. A
-claim (`claimed`) is read once: what it says has to be there.
+claim (`claimed`) is read once: what it says has to be there. Where it can be read in two ways, the statement names both, with a
+bar between.
+
+On purpose unchecked: what is counted ("two days" stands where two weeks were said), the half of the day ("9 PM" where nine was
+said), and the word for a minus where it is also a word of grammar ("moins neuf"; "-9" is checked).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from decimal import Decimal
+from functools import cache
 
+from roundtable.summarization.clock_phrases import CERTAIN, MAYBE, Phrase
 from roundtable.summarization.number_words import Spelling, folded, spelling
+from roundtable.summarization.spoken_numbers import Number, read_number
+from roundtable.summarization.written_numbers import SPACES, canonical, listed, rooms, written
 
 _WORD = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{1,2}/\d{1,2}/\d{2}(?!\d))"
-    r"|(?P<time>(?<![\d.,])\d{1,2}[:h]\d{2}(?![\d]))"
-    r"|(?P<number>\d{1,3}(?:[ \u00a0\u202f’']\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*)"
+    r"|(?P<time>(?<![\d.,])(?:\d{1,2}[:h]\d{2}(?!\d)"
+    r"|\d{1,2}\.\d{2}(?=\s*(?i:uhr|uur|[ap]\.?m)\b)|(?:(?<=\ba las )|(?<=\balle )|(?<=\bore ))\d{1,2}\.\d{2}(?![\d.,])))"
+    r"|(?P<ratio>(?<![\d/.,])\d{1,4}/\d{1,4}(?![\d/]))"
+    rf"|(?P<number>\d{{1,3}}(?:[{SPACES}]\d{{3}})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|(?<![\w.])\.\d+)"
+    r"|(?P<sign>(?<![^\s(])[-\u2212](?=[$€£]?\d))"
     r"|(?P<word>[^\W\d_]+(?:-feira)?)"
     r"|(?P<mark>[.!?;,])",
 )
-_LONGEST_NUMBER = 30
-"""In digits. Nobody says a longer one, and arithmetic on millions of digits is slow."""
+_LONGEST_WORD = 30
+"""In letters: a compound is taken apart, which is slow for what is no word at all."""
 
+_VULGAR = {"½": ".5", "¼": ".25", "¾": ".75"}
+_MIXED = re.compile(r"(?<=\d)\s?([½¼¾])")
 _SKIPPED_AS_CLAIM = {"1", "2"}
 """Words for these are articles, pronouns and connectives as often as numbers: "one", "una", "secondly"."""
 
 _AMBIGUOUS_MONTHS = {"may", "march", "mars"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
-    value: Decimal
-    spoken: bool
-    digit: bool = False
-    """Said as one digit."""
-
-
 def stated(text: str, language: str | None) -> set[str]:
-    """All that a transcript states, in every reading. Linear in its length."""
-    return set(_statements(text, language, generous=True))
+    """All that a transcript states, in every reading, and as a claim in the same words is read. Linear in its length."""
+    found = set(_statements(text, language, generous=True))
+    return found.union(*(claim.split("|") for claim in claimed(text, language)))
 
 
 def claimed(text: str, language: str | None) -> list[str]:
@@ -54,17 +58,30 @@ def claimed(text: str, language: str | None) -> list[str]:
 
 
 def supports(statement: str, known: set[str]) -> bool:
-    """Whether a claim is among what is known. A time on the hour is supported by its hour, a month's number by its name, and
-    the parts of a numeric date each by itself."""
-    if statement in known:
-        return True
+    """Whether a claim is among what is known. A time on the hour is supported by its hour, a month's number by its name, the
+    parts of a numeric date each by itself, "3/4" by a three and a four, and a share by its per cent."""
+    return any(one in known or _follows(one, known) for one in statement.split("|"))
+
+
+def _follows(statement: str, known: set[str]) -> bool:
     kind, _, value = statement.partition(" ")
     if kind == "time":
         hour, _, minute = value.partition(":")
         return minute == "00" and bool({hour, str(int(hour) + 12)} & known)
     if kind == "date":
         return _supports_date(value, known)
+    if kind in {"share", "ratio"}:
+        part, _, whole = value.partition("/")
+        if kind == "ratio":
+            return f"share {value}" in known or {part, whole} <= known or _is_day(int(part), int(whole), known)
+        percent = Decimal(part) * 100 / Decimal(whole) if int(whole) else Decimal(0)
+        return bool({canonical(percent // 1), str(round(percent)), canonical(percent / 100)} & known)
     return False
+
+
+def _is_day(one: int, other: int, known: set[str]) -> bool:
+    """Whether two numbers are a day and a month that were said, in either order."""
+    return (str(one) in known and f"month {other}" in known) or (str(other) in known and f"month {one}" in known)
 
 
 def _supports_date(value: str, known: set[str]) -> bool:
@@ -83,17 +100,29 @@ def _supports_date(value: str, known: set[str]) -> bool:
 
 def _statements(text: str, language: str | None, *, generous: bool) -> Iterator[str]:
     words = spelling(language)
-    run: list[_Number] = []
-    tokens = [match for match in _WORD.finditer(text) if len(match.group()) <= _LONGEST_NUMBER]
-    place = 0
+    english = (language or "en").lower().startswith("en")
+    text = _MIXED.sub(lambda match: _VULGAR[match[1]], text)
+    tokens = [match for match in _WORD.finditer(text) if match.lastgroup == "number" or len(match.group()) <= _LONGEST_WORD]
+    run: list[Number] = []
+    place = ended = 0
     while place < len(tokens):
         token = tokens[place]
         kind = str(token.lastgroup)
+        if run and not _is_next(tokens[ended - 1], token, text):
+            yield from _from_run(run, generous=generous)
+            run = []
+        special, after = _special(tokens, place, words, language, english=english, generous=generous)
+        if special and not generous:
+            yield from _from_run(run, generous=generous)
+            run, place = [], after
+        yield from special
+        if special and not generous:
+            continue
         if kind in {"word", "number"}:
-            number, after = _number(tokens, place, words, english=(language or "en").lower().startswith("en"))
+            number, after = read_number(tokens, place, words, english=english, run=run)
             if number is not None:
                 run.append(number)
-                place = after
+                place = ended = after
                 continue
         yield from _from_run(run, generous=generous)
         run = []
@@ -110,149 +139,166 @@ def _statements(text: str, language: str | None, *, generous: bool) -> Iterator[
             yield from _calendar(token, text, words, generous=generous)
         place += 1
     yield from _from_run(run, generous=generous)
-    if generous:
-        yield from _clock_phrases(text, language)
 
 
-def _from_run(run: Sequence[_Number], *, generous: bool) -> Iterator[str]:
-    """Numbers that follow each other without a word between them: "ten thirty", "twenty twenty four", "five five five one"."""
-    if not run:
-        return
-    if not generous and len(run) > 1:
-        joined = list(_joined(run))
-        if joined:  # one of the readings has to be there; the most telling is asked for
-            yield joined[0]
-            return
-    for number in run:
-        text = _canonical(number.value)
-        if generous or not (number.spoken and text in _SKIPPED_AS_CLAIM):
-            yield text
-    if generous:
-        yield from _joined(run)
+def _is_next(before: re.Match[str], token: re.Match[str], text: str) -> bool:
+    """Whether a number goes on: "5-6" and "5–6" are two, "twenty-five" is one."""
+    between = text[before.end() : token.start()]
+    return not between or between.isspace() or (between == "-" and before.lastgroup == token.lastgroup == "word")
 
 
-def _joined(run: Sequence[_Number]) -> Iterator[str]:
-    digits = "".join(_canonical(number.value) for number in run)
-    if len(run) > 1 and all(number.digit for number in run):
-        yield digits
-    for one, other in pairwise(run):
-        if not (one.spoken and other.spoken):
+def _special(
+    tokens: Sequence[re.Match[str]],
+    place: int,
+    words: Spelling,
+    language: str | None,
+    *,
+    english: bool,
+    generous: bool,
+) -> tuple[list[str], int]:
+    """Statements of more than a plain number that begin at a token, and where they end."""
+    kind, text = tokens[place].lastgroup, tokens[place].group()
+    if kind == "number":
+        if written(text, english=english) is None:
+            return listed(text), place + 1
+        if generous and (alone := rooms(text)):
+            return alone, place + 1
+    elif kind == "ratio":
+        part, whole = (str(int(number)) for number in text.split("/"))
+        return [f"ratio {part}/{whole}", *([part, whole, f"share {part}/{whole}"] if generous else [])], place + 1
+    elif kind == "sign" or (kind == "word" and folded(text) in words.minus):
+        number, after = read_number(tokens, place + 1, words, english=english)
+        if number is not None:
+            return [f"-{number.text}"], after
+    if kind not in {"word", "number"}:
+        return [], place
+    code = (language or "").lower().split("-")[0]
+    first = folded(text)
+    number, after = read_number(tokens, place, words, english=english)
+    if number is not None and after < len(tokens):
+        first = "# " + folded(tokens[after].group())
+    for phrase in _phrases_by_word(code, generous=generous).get(first, ()):
+        statement, end = _clock(phrase, tokens, place, words, english=english)
+        if statement:
+            return (statement.split("|") if generous else [statement]), end
+    return _share(tokens, place, words, number, after, english=english, generous=generous)
+
+
+@cache
+def _phrases_by_word(code: str, *, generous: bool) -> dict[str, list[Phrase]]:
+    """The phrases of a language by their first word; those that begin with a number by "# " and the word behind it."""
+    found: dict[str, list[Phrase]] = {}
+    for phrase in (*CERTAIN.get(code, ()), *(MAYBE.get(code, ()) if generous else ())):
+        pattern, _ = phrase
+        numbered = bool(pattern[0] & {"H", "M"})
+        for word in pattern[1] if numbered else pattern[0]:
+            found.setdefault("# " * numbered + word, []).append(phrase)
+    return found
+
+
+def _clock(phrase: Phrase, tokens: Sequence[re.Match[str]], at: int, words: Spelling, *, english: bool) -> tuple[str, int]:
+    """The time that a phrase of `clock_phrases.py` says here; an empty text if it does not stand here."""
+    pattern, offset = phrase
+    found: dict[str, int] = {}
+    for choices in pattern:
+        if at >= len(tokens):
+            return "", at
+        slot = "H" if "H" in choices else "M" if "M" in choices else ""
+        if not slot:
+            if folded(tokens[at].group()) not in choices:
+                return "", at
+            at += 1
             continue
-        first, second = _canonical(one.value), _canonical(other.value)
-        if first.isdigit() and second.isdigit() and 15 <= int(first) <= 21 and 10 <= int(second) <= 99:
-            yield str(int(first) * 100 + int(second))
-        if first.isdigit() and second.isdigit() and 0 < int(first) <= 24 and 10 <= int(second) <= 59:
-            yield _time(int(first), int(second))
+        number, at = read_number(tokens, at, words, english=english)
+        count = None if number is None else number.count(24 if slot == "H" else 59)
+        if count is None:
+            return "", at
+        found[slot] = count
+    minutes = found["H"] * 60 + offset
+    if "M" in found:
+        minutes += offset * (found["M"] - 1) - (30 if _HALF & set(pattern) else 0)
+    said = _time(minutes // 60 % 24, minutes % 60)
+    return (f"{said}|{found['H']}.5" if offset == 30 and "H" in pattern[0] else said), at
+
+
+_HALF = {frozenset({"halb"}), frozenset({"half"})}
+
+
+def _share(
+    tokens: Sequence[re.Match[str]],
+    place: int,
+    words: Spelling,
+    number: Number | None,
+    after: int,
+    *,
+    english: bool,
+    generous: bool,
+) -> tuple[list[str], int]:
+    """ "Two thirds", "a quarter of", "half the". `number`: the one that begins here, and ends at `after`."""
+
+    def word(at: int) -> str:
+        return folded(tokens[at].group()) if at < len(tokens) else ""
+
+    if number is None and word(place) in words.halves:
+        certain = not english or word(place + 1) in {"of", "the", "our", "their", "all"}
+        return (["share 1/2"], place + 1) if certain or (generous and word(place + 1) != "past") else ([], place)
+    if english and word(place) == "a":
+        part: int | None = 1
+        after = place + 1
+    else:
+        part = None if number is None or number.ordinal else number.count(99)
+    whole = words.parts.get(word(after)) if part else None
+    if whole is None or (part == 1 and not generous and word(after + 1) not in words.of):
+        return [], place
+    return [f"share {part}/{whole}"], after + 1
+
+
+def _from_run(run: Sequence[Number], *, generous: bool) -> Iterator[str]:
+    """Numbers that follow each other without a word between them: "ten thirty", "twenty twenty four", "five five five one". A
+    claim uses each number once, in the most telling reading: "ten thirty 45" is a time and 45."""
+    place = 0
+    while place < len(run):
+        length, readings = _joined(run, place, generous=generous)
+        if readings and not generous:
+            yield "|".join(readings)
+            place += length
+            continue
+        yield from readings
+        text = run[place].text
+        if generous or not (run[place].spoken and text in _SKIPPED_AS_CLAIM):
+            yield text
+        place += 1
+
+
+def _joined(run: Sequence[Number], place: int, *, generous: bool) -> tuple[int, list[str]]:
+    """How many numbers are one from this place on, and what they say then."""
+    readings = []
+    length = 1
+    if run[place].digit and (place == 0 or not generous or not run[place - 1].digit):
+        end = place
+        while end < len(run) and run[end].digit and (generous or run[end].spoken):
+            end += 1
+        if end - place > 1:
+            length = end - place
+            readings.append("".join(number.text for number in run[place:end]))
+    counts = [number.count(99) if number.spoken else None for number in run[place : place + 3]]
+    match counts:
+        case [int(first), 0, int(second)] if second < 10 and length in {1, 3}:
+            width = 3
+        case [int(first), int(second), *_] if second >= 10 and length == 1:
+            width = 2
+        case _:
+            return length, readings
+    if 15 <= first <= 21:
+        readings.append(str(first * 100 + second))
+    if 0 < first <= 24 and second <= 59:
+        readings.append(_time(first, second))
+    return (width if readings else 1), readings
 
 
 def _time(hour: int, minute: int) -> str:
     """On a clock of twelve hours: nobody says which half of the day is meant."""
     return f"time {hour % 12 or 12}:{minute:02}"
-
-
-def _number(tokens: Sequence[re.Match[str]], place: int, words: Spelling, *, english: bool) -> tuple[_Number | None, int]:
-    """The number that begins at a token, and where it ends."""
-    if tokens[place].lastgroup == "number":
-        value = _written(tokens[place].group(), english=english)
-        after = place + 1
-        if value is not None and after < len(tokens) and tokens[after].lastgroup == "word":
-            scale = words.scales.get(folded(tokens[after].group()))
-            if scale is not None:
-                return _Number(value * scale, False), after + 1
-        return (None, place) if value is None else (_Number(value, False, digit=value < 10), after)
-    return _spoken(tokens, place, words)
-
-
-def _written(text: str, *, english: bool) -> Decimal | None:
-    """Digits with separators. A separator before exactly three digits groups thousands, but for English's decimal point."""
-    bare = re.sub(r"[ \u00a0\u202f’']", "", text)
-    separators = [sign for sign in bare if sign in ".,"]
-    if len(separators) > 1 and len(set(separators)) == 1:
-        groups = re.split("[.,]", bare)
-        bare = "".join(groups) if all(len(group) == 3 for group in groups[1:]) else bare.replace(".", "").replace(",", "")
-    elif len(set(separators)) == 2:
-        decimal = separators[-1]
-        bare = bare.replace("," if decimal == "." else ".", "").replace(decimal, ".")
-    elif separators:
-        whole, _, rest = bare.partition(separators[0])
-        groups_thousands = len(rest) == 3 and len(whole) <= 3 and whole != "0" and not (english and separators[0] == ".")
-        bare = whole + rest if groups_thousands else f"{whole}.{rest}"
-    try:
-        return Decimal(bare)
-    except InvalidOperation:  # digits of another script, which Decimal reads, never get here; "1.2.3" was joined above
-        return None
-
-
-def _spoken(tokens: Sequence[re.Match[str]], place: int, words: Spelling) -> tuple[_Number | None, int]:
-    total, current, begun, ordinal, single = 0, 0, False, False, False
-    at = place
-    while at < len(tokens) and tokens[at].lastgroup == "word":
-        word = folded(tokens[at].group())
-        if begun and word in words.joiners:
-            follows = folded(tokens[at + 1].group()) if at + 1 < len(tokens) and tokens[at + 1].lastgroup == "word" else ""
-            value = words.word(follows) or words.ordinals.get(follows)
-            if value is None or not _goes_on(current, value, words):
-                break
-            at += 1
-            continue
-        if (value := words.word(word)) is not None and (not begun or _goes_on(current, value, words)):
-            single = not begun and value < 10
-            current = 80 if (begun and current == 4 and value == 20) else current + value
-        elif word in words.ordinals and (not begun or _goes_on(current, words.ordinals[word], words)):
-            current, begun, ordinal, single = current + words.ordinals[word], True, True, False
-            at += 1
-            break
-        elif begun and word in words.scales and len(word) > 1:
-            scale, single = words.scales[word], False
-            if scale == 100 and 0 < current < 100:
-                current *= 100
-            elif scale > 100 and 0 < current < 1000:
-                total, current = total + current * scale, 0
-            else:
-                break
-        elif not begun and len(word) > 2 and word in words.scales:
-            current, single = words.scales[word], False
-            if current > 100:
-                total, current = current, 0
-        else:
-            break
-        begun = True
-        at += 1
-    if not begun:
-        return None, place
-    point, after = _after_point(tokens, at, words)
-    if point and not ordinal:
-        times = words.scales.get(folded(tokens[after].group())) if after < len(tokens) else None
-        return _Number(Decimal(f"{total + current}.{point}") * (times or 1), True), after + bool(times)
-    half = [folded(token.group()) for token in tokens[at : at + 3]]
-    if half in words.and_a_half:
-        return _Number(total + current + Decimal("0.5"), True), at + 3
-    return _Number(Decimal(total + current), True, single), at
-
-
-def _goes_on(current: int, value: int, words: Spelling) -> bool:
-    """Whether a small number adds to what was said: "twenty" + "one", "two hundred" + "fifty", "soixante" + "douze"."""
-    if current == 0:
-        return True  # after a scale: "two thousand" + "five"
-    if current % 100 == 0:
-        return 0 < value < 100
-    if words.counts_in_twenties and ((current == 4 and value == 20) or current % 100 in {60, 80}):
-        return 0 < value <= 20
-    return current % 10 == 0 and 20 <= current % 100 <= 90 and 0 < value < 10
-
-
-def _after_point(tokens: Sequence[re.Match[str]], at: int, words: Spelling) -> tuple[str, int]:
-    """Digits behind "point"; an empty text when there is none."""
-    if at >= len(tokens) or folded(tokens[at].group()) not in words.points:
-        return "", at
-    digits, at = "", at + 1
-    while at < len(tokens) and tokens[at].lastgroup == "word":
-        digit = words.word(folded(tokens[at].group()))
-        if digit is None or (digits and digit > 9) or digit > 99:
-            break
-        digits += str(digit)
-        at += 1
-    return digits, at
 
 
 def _calendar(token: re.Match[str], text: str, words: Spelling, *, generous: bool) -> Iterator[str]:
@@ -270,25 +316,3 @@ def _calendar(token: re.Match[str], text: str, words: Spelling, *, generous: boo
 def _is_inner_capital(token: re.Match[str], text: str) -> bool:
     before = text[: token.start()].rstrip()
     return token.group()[0].isupper() and bool(before) and before[-1] not in ".!?:"
-
-
-_CLOCK_PHRASES = {
-    "en": ((r"\bhalf past (\w+)", 0, 30), (r"\bquarter past (\w+)", 0, 15), (r"\bquarter to (\w+)", -1, 45)),
-    "de": ((r"\bhalb (\w+)", -1, 30), (r"\bviertel nach (\w+)", 0, 15), (r"\bviertel vor (\w+)", -1, 45)),
-    "nl": ((r"\bhalf (\w+)", -1, 30), (r"\bkwart over (\w+)", 0, 15), (r"\bkwart voor (\w+)", -1, 45)),
-}
-
-
-def _clock_phrases(text: str, language: str | None) -> Iterator[str]:
-    """ "Half past ten" is 10:30, "halb elf" too."""
-    words = spelling(language)
-    for pattern, hours, minute in _CLOCK_PHRASES.get((language or "").lower().split("-")[0], ()):
-        for match in re.finditer(pattern, text, re.IGNORECASE):
-            hour = int(match[1][:3]) if match[1].isdecimal() else words.word(folded(match[1]))
-            if hour is not None and 0 < hour <= 24:
-                yield _time(hour + hours, minute)
-
-
-def _canonical(value: Decimal) -> str:
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,5 +1,5 @@
 """Numbers and dates that stand in a text without a digit or the name of a month or a day: "tomorrow", "a dozen", "XIV", "⅔".
-And people who are named by no word: "Speaker 3", and names in another script.
+And people who are named by no word: "Speaker 3", and names in another script; and what currencies are called.
 
 `numbers.py` reads values, which can be compared: "25 %" and "twenty five percent". What is found here is compared by its word:
 a summary may say "next month" if somebody did. So it errs to the strict side, "in four weeks" does not make "next month" true.
@@ -61,11 +61,30 @@ _WHICH: Final = {
     "nl": "volgende?|afgelopen|vorige?|deze|dit|komende?",
 }
 _EDGES = "beginning|start|middle|end"
-_MULTITUDE = re.compile(r"\b(dozens?|a gross|a score of|scores of)\b", re.IGNORECASE)
+_MULTITUDE: Final = {
+    "en": r"dozens?|a gross|a score of|scores of|twice|thrice|hundreds|thousands|millions|billions",
+    "de": r"doppelt|hunderte|tausende|dutzende",
+    "fr": r"centaines|milliers|dizaines|douzaines",
+    "es": r"cientos|centenares|miles|docenas|decenas",
+    "it": r"centinaia|migliaia|decine|dozzine",
+    "pt": r"centenas|milhares|dúzias|dezenas",
+    "nl": r"honderden|duizenden|tientallen|dozijnen",
+}
+CURRENCY_WORDS: Final = {
+    "USD": word_set("usd $ dollar dollars bucks dólar dólares dollari dólares"),
+    "EUR": word_set("eur € euro euros"),
+    "GBP": word_set("gbp £ pound pounds quid pfund livres libras sterline sterlina pond"),
+    "JPY": word_set("jpy ¥ yen"),
+    "CHF": word_set("chf franc francs franken franchi francos frank"),
+    "INR": word_set("inr ₹ rupee rupees rupien roupies rupias rupie roepie"),
+}
+"""By their codes, which are no names where one of the words was said. Other codes are names."""
+
 _ROMAN = re.compile(r"(?<!\w)(?=[IVX]{2})(X{0,3}(?:IX|IV|V?I{0,3}))(?!\w)")
 """Up to XXXIX: larger ones look like abbreviations, "CD", "XL"."""
 
 _ROMAN_VALUES: Final = {"I": 1, "V": 5, "X": 10}
+_ROMAN_SIGN = re.compile(r"[IVX]+", re.IGNORECASE)
 _SPEAKER = re.compile(r"(?<!\w)(speaker|sprecher|locuteur|hablante|orador|parlante|spreker)[ _#-]*(\d+)(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:[-’'][^\W\d_]+)*")
 
@@ -80,9 +99,15 @@ def plain_claims(text: str, language: str | None) -> Iterator[tuple[Kind, str]]:
     if code in _TIMES:
         yield from _times(text, code)
     yield from (("number", str(_roman(match[1]))) for match in _ROMAN.finditer(text))
-    for sign in text:
+    for place, sign in enumerate(text):
         if sign.isnumeric() and not sign.isdecimal() and not sign.isalpha():
-            yield "number", unicodedata.normalize("NFKC", sign)
+            plain = unicodedata.normalize("NFKC", sign)
+            if _ROMAN_SIGN.fullmatch(plain):
+                yield "number", str(_roman(plain.upper()))
+            elif "\u2044" not in plain:
+                yield "number", plain.strip("().")
+            elif not text[max(0, place - 2) : place].rstrip()[-1:].isdecimal():  # "2½" is read by `numbers.py`
+                yield "number", "share " + plain.replace("\u2044", "/")
 
 
 def _times(text: str, code: str) -> Iterator[tuple[Kind, str]]:
@@ -93,11 +118,12 @@ def _times(text: str, code: str) -> Iterator[tuple[Kind, str]]:
     which, periods = _WHICH[code], _PERIODS[code]
     for pattern in (rf"\b(?:{which}) (?:{periods})\b", rf"\b(?:{periods}) (?:{which})\b"):
         yield from (("date", folded(match.group())) for match in re.finditer(pattern, text, re.IGNORECASE))
+    for match in re.finditer(rf"\b(?:{_MULTITUDE[code]})\b", text, re.IGNORECASE):
+        yield "number", folded(match.group())
     if code == "en":
         yield from (("date", f"weekday {_WEEKDAYS[match[1][:3]]}") for match in _WEEKDAY.finditer(text))
         for match in re.finditer(rf"\b({_EDGES}) of (?:the |this |next )?({periods})\b", text, re.IGNORECASE):
             yield "date", f"{folded(match[1])} of {folded(match[2])}"
-        yield from (("number", folded(match.group())) for match in _MULTITUDE.finditer(text))
 
 
 def is_no_name(word: str) -> bool:

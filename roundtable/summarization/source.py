@@ -15,7 +15,7 @@ from roundtable.summarization.names import NEVER_NAMES
 from roundtable.summarization.number_words import folded
 from roundtable.summarization.numbers import claimed, stated, supports
 from roundtable.summarization.people import People
-from roundtable.summarization.plain_claims import foreign_words, is_no_name, plain_claims, without_speakers
+from roundtable.summarization.plain_claims import CURRENCY_WORDS, foreign_words, is_no_name, plain_claims, without_speakers
 from roundtable.summarization.rendering import clock
 from roundtable.summarization.text import ENGLISH_STOP_WORDS, UNSPACED, terms, word_set, words
 from roundtable.transcript import SpeakerTurn
@@ -34,6 +34,9 @@ _REFOUND_COMMON = 500
 
 _MOST_REFOUND = 3
 _LETTERS = re.compile(r"(?<![\w’'])(?:[^\W\d_][ .]+){1,5}[^\W\d_](?![\w’'])")
+_COUNTED = re.compile(r"(?<=[^\W\d_])-?\d+(?:\.\d+)*$")
+"""The number behind a name, which is checked as a number: "COVID-19", "Q3"."""
+
 _CAPITAL = re.compile(r"[^\W\d_][\w’'&.-]*")
 _SENTENCE_BEGINS = re.compile(r"(?:^|[.!?:…]|[\"“„«\n•])\s*[\"“„«(–—•*-]*\s*$")
 _PRONOUNS = word_set(
@@ -70,7 +73,7 @@ class Source:
         for turn in turns:
             self._known |= stated(turn.text, language)
             self._known |= {claim for _, claim in plain_claims(turn.text, language)}
-            self._words |= set(_word_forms(turn.text))
+            self._words |= set(_word_forms(turn.text)) | {sign for sign in "$€£¥₹" if sign in turn.text}
         self._words |= {form for label in self.labels for form in _word_forms(label)}
         self._clocks = {clock(turn.start) for turn in turns}
         self._people = People([turn.text for turn in turns], language)
@@ -121,7 +124,7 @@ class Source:
         if not carrying or self.unsupported(text):
             return None
         numeric = all(any(sign.isdigit() for sign in word) for word in carrying)
-        return text if numeric or all(word in self._words or word.isdigit() for word in carrying) else None
+        return text if numeric or all(word in self._words or word[:1].isdigit() for word in carrying) else None
 
     def evidence(self, text: str, cited: Iterable[int]) -> tuple[int, ...]:
         """The ids that exist and whose turns share content words with the text; if there are none, the turns that share
@@ -169,7 +172,10 @@ class Source:
         nouns = (self.language or "").lower().startswith("de")
         capital_ended = -1
         for match in _CAPITAL.finditer(text):
-            word = match.group().rstrip(".-’'")
+            whole = match.group().rstrip(".-’'")
+            word = _COUNTED.sub("", whole)
+            if word in {"AM", "PM", "A.M", "P.M"} or not self._words.isdisjoint(CURRENCY_WORDS.get(word, ())):
+                continue
             if not word[:1].isupper() or len(word) < 2 or folded(word) in _GENERIC:
                 continue
             begins = _SENTENCE_BEGINS.search(text[max(0, match.start() - 40) : match.start()]) is not None
@@ -179,7 +185,7 @@ class Source:
                 capital_ended = -1 if begins and folded(word) in _GERMAN_BEGINNINGS else match.end()
                 if follows or titled:
                     yield word
-            elif not begins or _is_label(word) or (not _is_common(word) and _SUBJECT.match(text, match.start() + len(word))):
+            elif not begins or _is_label(whole) or (not _is_common(word) and _SUBJECT.match(text, match.start() + len(word))):
                 yield word
 
 
@@ -200,7 +206,8 @@ _GERMAN_BEGINNINGS = word_set(
 
 _AROUND_DATES = word_set(
     "by before on in at the of end until till due this next no later than within from now and a an for bis am vor im der des "
-    "zum ende um zur le la avant d' de du des au fin el antes del para en il entro prima di alla da ate o a fim voor op het"
+    "zum ende um zur le la avant d' de du des au fin el antes del para en il entro prima di alla da ate o a fim voor op het "
+    "am pm a.m p.m m p o'clock oclock o clock uhr uur h heures horas ore"
 )
 
 
