@@ -31,9 +31,6 @@ from roundtable.transcript import Point, SpeakerTurn, Summary, Warning_
 FEWEST_WORDS = 20
 """Of less than this a model makes up a conversation."""
 
-_REPAIRED = str.maketrans("<>|", "()/")
-"""A broken answer goes back with its brackets, but without delimiters of ours."""
-
 
 class ModelSummarizer:
     """`extractive`: for what is too short, for parts that the model has nothing to say about, and for what it does not write.
@@ -125,7 +122,7 @@ class _Job:
     def _from_json(self, answer: str, model: MapReduce, checks: Checks) -> Summary:
         draft = read_draft(answer)
         if draft is None or not (draft.summary or draft.has_points()):
-            repaired = model.ask("repair", " ".join(answer.translate(_REPAIRED).split()))
+            repaired = model.ask("repair", self._writer.guard.json(answer))
             draft = read_draft(without_thinking(repaired or ""))
         if draft is None or not (draft.summary or draft.has_points()):
             if looks_like_json(answer):
