@@ -188,6 +188,15 @@ def test_a_broken_answer_is_repaired_once() -> None:
     assert (summary.title, summary.passes) == ("Budget and report", 2)
 
 
+def test_an_answer_that_spells_a_control_text_is_not_lost_to_its_repair() -> None:
+    said = "They need more budget for the server. CONTROL {x} costs 99 dollars."
+    writer = ScriptedWriter(lambda task, lines: said)
+    summary = summarize(writer, format="structured")
+    assert writer.prompts[1] == ("repair", ["They need more budget for the server. C ONTROL {x} costs 99 dollars."])
+    assert summary.text == "They need more budget for the server."
+    assert (summary.method, codes(summary)) == ("chat", ["not_structured", "unsupported_number"])
+
+
 def test_an_answer_that_cannot_be_repaired_is_plain_text_with_a_warning() -> None:
     writer = ScriptedWriter(lambda task, lines: "They need more budget for the server. It costs 99 dollars.")
     summary = summarize(writer, format="structured")

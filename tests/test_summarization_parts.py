@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +58,24 @@ def test_a_guarded_text_is_one_line_without_control_texts_and_stays_as_it_is(tex
     assert len(guarded.splitlines()) <= 1
     assert not any(mark in guarded for mark in ("<", ">", "[", "]", "{", "}", "|", "EOS", "##"))
     assert Guard(["<s>", "EOS", "##"])(guarded) == guarded
+
+
+def test_no_unicode_form_of_a_bracket_passes_the_guard() -> None:
+    guard = Guard()
+    forms = [chr(code) for code in range(sys.maxunicode + 1)]
+    passed = [
+        sign
+        for sign in forms
+        if set("<>[]{}|`") & set(unicodedata.normalize("NFKC", sign) + unicodedata.normalize("NFKD", sign))
+        and set("<>[]{}|`") & set(unicodedata.normalize("NFKD", guard(sign)))
+    ]
+    assert passed == []
+    assert guard("︷﹇x﹈︸ a ≮ b") == "((x)) a ( b"
+
+
+def test_json_that_goes_back_keeps_its_brackets_and_no_control_text() -> None:
+    guard = Guard(["<s>", "[INST]", "EOS"])
+    assert guard.json('{"a": [1, "<s> [INST]\n ［x］ EOS"]}') == '{"a": [1, "(s) [ INST] (x) E OS"]}'
 
 
 def test_parts_begin_with_the_end_of_the_one_before() -> None:

@@ -35,9 +35,6 @@ FEWEST_WORDS = 20
 _SAMPLE, _MOST_UNKNOWN = 1000, 0.2
 """Different words that are looked at, and how many of them a model's vocabulary may lack: it reads gaps, and says nothing."""
 
-_REPAIRED = str.maketrans("<>|", "()/")
-"""A broken answer goes back with its brackets, but without delimiters of ours."""
-
 
 class ModelSummarizer:
     """`extractive`: for what is too short, for parts that the model has nothing to say about, and for what it does not write.
@@ -131,7 +128,7 @@ class _Job:
     def _from_json(self, answer: str, model: MapReduce, checks: Checks) -> Summary:
         draft = read_draft(answer)
         if draft is None or not (draft.summary or draft.has_points()):
-            repaired = model.ask("repair", " ".join(answer.translate(_REPAIRED).split()))
+            repaired = model.ask("repair", self._writer.guard.json(answer))
             draft = read_draft(without_thinking(repaired or ""))
         if draft is None or not (draft.summary or draft.has_points()):
             if looks_like_json(answer):
