@@ -58,7 +58,7 @@ FULL = Scale(
     cases=600,
     speed_words=(5000, 10_000, 20_000, 40_000),
 )
-QUICK = Scale(budget_words=(10, 100, 2000), trained=((100, 4, 3), (1000, 6, 1)), cases=60, speed_words=(1000, 2000, 4000))
+QUICK = Scale(budget_words=(10, 100, 2000), trained=((100, 4, 3), (1000, 6, 1)), cases=60, speed_words=(5000, 10_000, 20_000))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -98,7 +98,7 @@ class MapReduce:
             input_tokens=self._input_tokens,
             truncated=self._thinned or self._notes_cut > 0,
             stop_reason="eos" if answer.finished else "length",
-            warnings=tuple(self._warnings(final)),
+            warnings=tuple(self._warnings(final, cut=not answer.finished)),
         )
 
     def ask(self, task: Task, data: str) -> str | None:
@@ -206,9 +206,9 @@ class MapReduce:
         self._batch_warnings += batch.warnings
         return batch.answers
 
-    def _warnings(self, final: int) -> Iterator[Warning_]:
+    def _warnings(self, final: int, *, cut: bool) -> Iterator[Warning_]:
         yield from dict.fromkeys(self._batch_warnings)
-        if final < self.final_tokens:
+        if cut and final < self.final_tokens:
             message = f"summary_max_tokens: this model has room for {final} tokens of an answer."
             yield Warning_("summarize", "summary_max_tokens_reduced", message)
         if self._notes_cut:

@@ -134,7 +134,10 @@ class _Job:
             if looks_like_json(answer):
                 raise NothingUsable("The model's answer is damaged.")
             summary = self._from_prose(prose(answer), checks)
-            message = "The model did not write its summary in the form that was asked for; it was read as plain text."
+            message = (
+                "The model did not write its summary in the form that was asked for; it was read as plain text, and decisions and "
+                "action items are the embedded engine's."
+            )
             return replace(summary, warnings=(*summary.warnings, Warning_("summarize", "not_structured", message)))
         checked = checks.draft(draft)
         text = checked.summary or " ".join(_ended(point.text) for point in (*checked.key_points, *checked.decisions))
@@ -148,11 +151,13 @@ class _Job:
             raise NothingUsable("Nothing that the model wrote is borne out by the conversation.")
         found = [(sentence, self._source.evidence(sentence, ())) for sentence in split_sentences(checked.summary)]
         points = tuple(Point(sentence, evidence) for sentence, evidence in found if evidence)
+        if not points:
+            raise NothingUsable("Nothing that the model wrote is borne out by the conversation.")
         ruled = self._extractive.summarize(self._turns, self._options, self._control)
         return replace(
             ruled,
             text=checked.summary,
-            key_points=points or ruled.key_points,
+            key_points=points,
             method=self._writer.method,
             warnings=ruled.warnings,
         )
