@@ -135,8 +135,8 @@ class _Job:
                 raise NothingUsable("The model's answer is damaged.")
             summary = self._from_prose(prose(answer), checks)
             message = (
-                "The model did not write its summary in the form that was asked for; it was read as plain text, and decisions and "
-                "action items are the embedded engine's."
+                "The model did not write its summary in the form that was asked for; it was read as plain text, and decisions "
+                "and action items are the embedded engine's."
             )
             return replace(summary, warnings=(*summary.warnings, Warning_("summarize", "not_structured", message)))
         checked = checks.draft(draft)
