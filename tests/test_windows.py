@@ -183,6 +183,9 @@ def test_a_word_that_seems_to_span_what_was_dropped_is_in_the_piece_that_holds_m
 
 
 @untimed
+@example(
+    [Region(0.0, 0.01), Region(0.01, 0.02), Region(0.02, 4.03), Region(4.04, 4.05)], 0.0, 5.0
+)  # 4.03 s are 64480.0…1 samples
 @given(region_lists(), st.floats(-1.0, 40.0), st.floats(0.0, 20.0))
 def test_a_stretch_stays_within_one_piece_of_its_window(regions: list[Region], start: float, length: float) -> None:
     for window in pack_windows(RAMP, regions, 30.0):
