@@ -58,7 +58,7 @@ class Window:
         or ends there (the earlier one).
         """
         joints = self._joints()
-        at = min(max(round(seconds * SAMPLE_RATE_HZ, 3), 0.0), float(joints[-1]))  # a joint in seconds is that joint again
+        at = min(max(round(seconds * SAMPLE_RATE_HZ, 6), 0.0), float(joints[-1]))  # a joint in seconds is that joint again
         find = bisect_right if side == "start" else bisect_left
         piece = min(max(find(joints, at) - 1, 0), len(self.pieces) - 1)
         return (self.pieces[piece][0] + at - joints[piece]) / SAMPLE_RATE_HZ
