@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from client.errors import InvalidCallError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}")
+_LONGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,19 @@ class Address:
 def host_of(location: str) -> str:
     """The host that a redirect names, fit to be shown; empty if it names none."""
     found = _split(location)
-    host = found[1].host if found else ""
-    return host if len(host) <= 253 and host.isascii() and host.isprintable() else ""
+    return found[1].host if found else ""
 
 
 def _split(url: str) -> tuple[SplitResult, Address] | None:
-    if any(character.isspace() or not character.isprintable() or character == "\\" for character in url):
+    """None for what two readers of URLs could read in two ways. A host in other letters is to be written in its xn-- form."""
+    if len(url) > _LONGEST or not url.isprintable() or " " in url or "\\" in url:
         return None
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:  # a port that is no number, half an IPv6 address
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not host:
+    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host):
         return None
     return parts, Address(url, parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 

@@ -111,7 +111,7 @@ class Client(_Endpoint):
                     if not arriving.take(chunk):
                         break
                 return arriving.outcome()
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return broken(error, self._timeouts)
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class AsyncClient(_Endpoint):
                     if not arriving.take(chunk):
                         break
                 return arriving.outcome()
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return broken(error, self._timeouts)
 
     async def aclose(self) -> None:

@@ -122,7 +122,7 @@ class Arriving:
         return self.refused or whole
 
 
-def broken(error: httpx2.HTTPError, timeouts: Timeouts) -> Broken:
+def broken(error: httpx2.HTTPError | httpx2.InvalidURL, timeouts: Timeouts) -> Broken:
     """A failure below HTTP. Only a connection's is worth another request: after a timeout the endpoint may be at work still."""
     if isinstance(error, httpx2.ConnectTimeout):
         return _again(f"No connection within {timeouts.connect_s:g} s.")
@@ -136,7 +136,8 @@ def broken(error: httpx2.HTTPError, timeouts: Timeouts) -> Broken:
         return _again(f"The endpoint cannot be reached: {_reason(error)}.")
     if isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError)):
         return _again("The connection broke before the answer was complete.")
-    return Broken(NoReplyError("The answer cannot be read."), again=False)
+    what = "address cannot be used" if isinstance(error, httpx2.InvalidURL) else "answer cannot be read"
+    return Broken(NoReplyError(f"The {what}."), again=False)
 
 
 def _again(message: str) -> Broken:
