@@ -14,9 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import os
         import time
 
+        from deploy.calling import ClientCaller
         from deploy.commands import run  # in here: loading takes a second, and may be interrupted too
 
-        return run(arguments, environment=os.environ, caller=None, sleep=time.sleep)
+        return run(arguments, environment=os.environ, caller=ClientCaller(), sleep=time.sleep, clock=time.monotonic)
     except KeyboardInterrupt:
         print("interrupted; the next apply goes on from here", file=sys.stderr)
         return _INTERRUPTED

@@ -11,6 +11,7 @@ from typing import Any
 from deploy import lifecycle
 from deploy.apply import apply, rollback
 from deploy.calling import Caller
+from deploy.check import check, wheels_resolve
 from deploy.console import Console
 from deploy.deployment import Deployment
 from deploy.errors import CommandError, DeployError, NotThere
@@ -22,7 +23,7 @@ from deploy.publish import publish
 from deploy.records import Records
 from deploy.secrets import SOURCE, Mask, read_secret, refuse_debug
 from deploy.specification import Specification
-from deploy.waiting import Patience
+from deploy.waiting import Clock, Patience
 
 EXIT_CODES = """\
 exit codes:
@@ -41,8 +42,8 @@ Your token is HF_TOKEN, another source that --token names, or that of `hf auth l
 HUB_URL = "https://huggingface.co"
 
 
-def parser(*, with_caller: bool) -> argparse.ArgumentParser:
-    """`with_caller`: there is an HTTP client to call endpoints with. Verbs that need one are not there without."""
+def parser() -> argparse.ArgumentParser:
+    """The command line: every verb with its options."""
     root = _Parser(
         prog="python -m deploy", description="From this folder to a running, verified Inference Endpoint, and back again."
     )
@@ -55,19 +56,21 @@ def parser(*, with_caller: bool) -> argparse.ArgumentParser:
     init.add_argument("--namespace", metavar="NAME", help="whose endpoint it is (default: the repository's owner)")
     init.add_argument("--no-pin", action="store_true", help="do not ask the Hub for the models' newest commits")
     init.add_argument("--force", action="store_true", help="replace a file that is there")
+    command = add("check", "Look at models, tokens, quota, price and requirements. Red lines first; changes nothing.", _check)
+    command.add_argument("--no-requirements", action="store_true", help="do not ask pip, which takes a minute")
     for verb, help_text, action in (
         ("plan", "Show what publish and apply would change, and what it costs. Changes nothing.", _plan),
         ("publish", "Push the shipped files and the model card to the model repository, as a release.", _publish),
     ):
         command = add(verb, help_text, action)
         command.add_argument("--results", type=Path, metavar="FILE", help="figures of `python -m evaluation.run --json FILE`")
-    if with_caller:
-        command = add("apply", "Create or update the endpoint, wait, smoke-test it, and go back if it is not good.", _apply)
-        command.add_argument("--canary", action="store_true", help="try it on a second endpoint first")
-        command.add_argument("--resend-secrets", action="store_true", help="send the secrets though nothing else has changed")
-        command = add("rollback", "Go back to the last good state, or to a release.", _rollback)
-        command.add_argument("--to", metavar="RELEASE", help="a release or commit of the model repository")
-        add("smoke", "Send the shipped recording to the running endpoint, and check what comes back.", _of(lifecycle.smoke))
+    command = add("apply", "Create or update the endpoint, wait, smoke-test it, and go back if it is not good.", _apply)
+    command.add_argument("--canary", action="store_true", help="try it on a second endpoint first")
+    command.add_argument("--resend-secrets", action="store_true", help="send the secrets though nothing else has changed")
+    command = add("rollback", "Go back to the last good state, or to a release.", _rollback)
+    command.add_argument("--to", metavar="RELEASE", help="a release or commit of the model repository")
+    command = add("smoke", "Send the shipped recording to the running endpoint, and check what comes back.", _smoke)
+    command.add_argument("--release", help="what it should serve (default: the newest publication)")
     add("status", "Show the endpoint, and how it differs from endpoint.yaml.", _of(lifecycle.status))
     command = add("logs", "Show the last lines of the container's log.", _logs)
     command.add_argument("--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
@@ -80,15 +83,21 @@ def parser(*, with_caller: bool) -> argparse.ArgumentParser:
 
 
 def run(
-    arguments: Sequence[str] | None, *, environment: Mapping[str, str], caller: Caller | None, sleep: Sleep, root: Path = ROOT
+    arguments: Sequence[str] | None,
+    *,
+    environment: Mapping[str, str],
+    caller: Caller,
+    sleep: Sleep,
+    clock: Clock,
+    root: Path = ROOT,
 ) -> int:
     """Parse and run. Returns the exit code; argparse itself exits with 2, or with 0 after `--help`."""
-    options = parser(with_caller=caller is not None).parse_args(arguments)
+    options = parser().parse_args(arguments)
     console = Console(as_json=options.json, mask=Mask())
     try:
         refuse_debug(environment)
-        options.action(_Workplace(options, console, environment, caller, sleep, root))
-        return 0
+        code: int | None = options.action(_Workplace(options, console, environment, caller, sleep, clock, root))
+        return code or 0
     except DeployError as error:
         console.progress(f"error: {error.reason}")
         console.progress(f"next: {error.next_step}")
@@ -108,7 +117,7 @@ class _Adder:
     def __init__(self, verbs: Any) -> None:
         self._verbs = verbs
 
-    def __call__(self, name: str, help_text: str, action: Callable[[_Workplace], None]) -> argparse.ArgumentParser:
+    def __call__(self, name: str, help_text: str, action: Callable[[_Workplace], int | None]) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = self._verbs.add_parser(name, help=help_text, description=help_text)
         command.set_defaults(action=action)
         shared = command.add_argument_group("for every verb")
@@ -138,12 +147,13 @@ class _Workplace:
         options: argparse.Namespace,
         console: Console,
         environment: Mapping[str, str],
-        caller: Caller | None,
+        caller: Caller,
         sleep: Sleep,
+        clock: Clock,
         root: Path,
     ) -> None:
         self.options, self.console, self.environment = options, console, environment
-        self._caller, self._sleep, self._root = caller, sleep, root
+        self._caller, self._sleep, self._clock, self._root = caller, sleep, clock, root
 
     def hub(self) -> Hub:
         return self._hub(self._token())
@@ -160,7 +170,7 @@ class _Workplace:
             token,
             self._caller,
             self.environment,
-            Patience(limit_s=options.timeout * 60, every_s=options.poll, sleep=self._sleep),
+            Patience(limit_s=options.timeout * 60, every_s=options.poll, sleep=self._sleep, clock=self._clock),
             self._root,
         )
 
@@ -219,6 +229,10 @@ def _init(workplace: _Workplace) -> None:
     workplace.console.result({"file": str(options.file), "pinned": commits}, [f"wrote {options.file}; read it, then `check`"])
 
 
+def _check(workplace: _Workplace) -> int:
+    return check(workplace.deployment(), None if workplace.options.no_requirements else wheels_resolve)
+
+
 def _plan(workplace: _Workplace) -> None:
     plan(workplace.deployment(), workplace.results())
 
@@ -230,6 +244,10 @@ def _publish(workplace: _Workplace) -> None:
 def _apply(workplace: _Workplace) -> None:
     options = workplace.options
     apply(workplace.deployment(), canary=options.canary, resend_secrets=options.resend_secrets)
+
+
+def _smoke(workplace: _Workplace) -> None:
+    lifecycle.smoke(workplace.deployment(), workplace.options.release)
 
 
 def _rollback(workplace: _Workplace) -> None:

@@ -28,8 +28,7 @@ class Deployment:
     console: Console
     records: Records
     token: SecretStr
-    caller: Caller | None
-    """None: the verbs that call the endpoint are not there."""
+    caller: Caller
     environment: Mapping[str, str]
     patience: Patience = field(default_factory=Patience)
     root: Path = ROOT

@@ -50,14 +50,14 @@ def logs(deployment: Deployment, count: int) -> None:
     deployment.console.result({"lines": lines}, lines)
 
 
-def smoke(deployment: Deployment) -> None:
-    """The smoke test against what endpoint.yaml and the newest publication say should be there."""
+def smoke(deployment: Deployment, release: str | None) -> None:
+    """The smoke test against what endpoint.yaml and the newest publication, or a release, say should be there."""
     raw = deployment.endpoint()
     if raw["status"]["state"] not in ("running", "scaledToZero"):
         raise NoEndpoint(
             f"{deployment.name} is {raw['status']['state']}, so there is nothing to test", "`resume` or `apply` it"
         )
-    expected = State.wanted(deployment.specification, deployment.published())
+    expected = State.wanted(deployment.specification, deployment.published(release))
     checked = verify(deployment, raw, expected)
     deployment.console.result({"ok": True, "checked": [vars(one) for one in checked]}, [f"{len(checked)} checks, all good"])
 

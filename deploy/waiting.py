@@ -16,6 +16,10 @@ HEALTHY_TIMES = 3
 """So often in a row it has to be running, on the revision that is meant, and healthy."""
 
 
+Clock = Callable[[], float]
+"""Seconds since some moment."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long to wait and how often to look, in seconds."""
@@ -23,7 +27,7 @@ class Patience:
     limit_s: float = 1800.0
     every_s: float = 5.0
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
+    clock: Clock = time.monotonic
 
 
 def wait_until_serving(

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import re
-from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, TextIO
 
-from pydantic import SecretStr
-
-from deploy.calling import Answer
+from deploy.calling import ClientCaller
 from deploy.commands import run
 from deploy.manifest import ROOT
 from tests.fake_hub.repositories import Repository
@@ -49,32 +43,6 @@ secrets: {HF_TOKEN: "env:RUNTIME_TOKEN", PASSPHRASE: "env:PASSPHRASE"}
 """
 
 
-class PlainCaller:
-    """The standard library's HTTP, for one request at a time. Guarantees: sends what it is told, once, and retries nothing."""
-
-    def send(
-        self, url: str, recording: bytes, *, raw: bool, parameters: Mapping[str, Any], token: SecretStr | None, limit_s: float
-    ) -> Answer:
-        parts = urlsplit(url)
-        body = recording if raw else _json({"inputs": base64.b64encode(recording).decode(), "parameters": dict(parameters)})
-        headers = {"Content-Type": "audio/flac" if raw else "application/json"}
-        if token is not None:
-            headers["authorization"] = f"Bearer {token.get_secret_value()}"
-        connection = http.client.HTTPConnection(parts.netloc, timeout=limit_s)
-        try:
-            connection.request("POST", parts.path + (f"?{urlencode(parameters)}" if raw else ""), body, headers)
-            response = connection.getresponse()
-            status, reply = response.status, json.loads(response.read())
-        except OSError:
-            return Answer(None)
-        finally:
-            connection.close()
-        if status == 200:
-            return Answer(status, reply=reply)
-        error = reply.get("error", "")
-        return Answer(status, json.loads(error)["code"] if error.startswith("{") else "")
-
-
 @dataclass(frozen=True)
 class Ran:
     """One command: its exit code, and what it wrote."""
@@ -89,7 +57,8 @@ class Ran:
 
 @dataclass
 class Tool:
-    """`python -m deploy` in a folder of its own. `waited_s` are the pauses that it would have made."""
+    """`python -m deploy` in a folder of its own. `waited_s` are the pauses that it would have made, and its
+    clock shows their sum."""
 
     hub: FakeHub
     folder: Path
@@ -99,6 +68,8 @@ class Tool:
     )
     emitted: list[str] = field(default_factory=list)
     waited_s: list[float] = field(default_factory=list)
+    transcript: TextIO | None = None
+    """Where to show commands and what they wrote."""
 
     @property
     def file(self) -> Path:
@@ -120,10 +91,15 @@ class Tool:
             code = run(
                 self.arguments(*arguments),
                 environment=self.environment,
-                caller=PlainCaller(),
+                caller=ClientCaller(),
                 sleep=self.waited_s.append,
+                clock=lambda: sum(self.waited_s),
                 root=self.root,
             )
+        if self.transcript is not None:
+            shown = "".join(f"  {line}\n" for line in (err.getvalue() + out.getvalue()).splitlines())
+            self.transcript.write(f"$ python -m deploy {' '.join(arguments)}\n{shown}  exit code {code}\n\n")
+            self.transcript.flush()
         self.emitted += [out.getvalue(), err.getvalue()]
         return Ran(code, out.getvalue(), err.getvalue())
 
@@ -170,7 +146,3 @@ def _without_secrets_field(body: bytes) -> str:
     if isinstance(payload, dict) and isinstance(payload.get("model"), dict):
         payload["model"].pop("secrets", None)
     return json.dumps(payload)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()

@@ -82,8 +82,10 @@ class HandlerBackend:
     environment; they end with the block.
     """
 
-    def __init__(self, files_at: Callable[[str, str], dict[str, bytes]], folder: Path) -> None:
-        self._files_at = files_at
+    def __init__(self, folder: Path) -> None:
+        self.files_at: Callable[[str, str], dict[str, bytes]] = lambda repository, revision: {}
+        """Of a commit: the hub's, which comes after its backend."""
+
         self._folder = folder
         self._running: dict[str, int] = {}
         self._stack = ExitStack()
@@ -100,7 +102,7 @@ class HandlerBackend:
             return None
         folder = self._folder / f"{len(self._running)}-{model['revision'][:12]}"
         repository = folder / "repository"
-        for name, content in self._files_at(model["repository"], model["revision"]).items():
+        for name, content in self.files_at(model["repository"], model["revision"]).items():
             file = repository / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
@@ -108,8 +110,12 @@ class HandlerBackend:
             host = self._stack.enter_context(running(TOOLKIT_2025, repository, folder / "process", {**model["env"], **secrets}))
         except HostError as error:
             return str(error)
-        self._running[key] = host.port  # type: ignore[attr-defined]  # of a host that speaks HTTP
+        self._running[key] = host.port
         return None
+
+    def logs(self) -> list[str]:
+        """What each process has written."""
+        return [file.read_text(errors="replace") for file in sorted(self._folder.rglob("host.log"))]
 
     def answer(self, model: Raw, query: str, content_type: str, body: bytes) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self._running[_key(model)], timeout=120.0)
