@@ -162,7 +162,7 @@ class _Workplace:
         options = self.options
         specification = Specification.load(options.file)
         token = self._token()
-        return Deployment(
+        deployment = Deployment(
             specification,
             self._hub(token),
             self.console,
@@ -173,6 +173,8 @@ class _Workplace:
             Patience(limit_s=options.timeout * 60, every_s=options.poll, sleep=self._sleep, clock=self._clock),
             self._root,
         )
+        deployment.mask_secrets()
+        return deployment
 
     def _token(self) -> Any:
         from huggingface_hub import get_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 
 from deploy.calling import Caller
 from deploy.console import Console
-from deploy.errors import NoEndpoint, NotPublished, NotThere
+from deploy.errors import NoEndpoint, NotPublished, NotThere, SecretMissing
 from deploy.hub import Hub, Raw
 from deploy.manifest import ROOT, shipped_files
 from deploy.records import Records
@@ -51,6 +52,15 @@ class Deployment:
                 self.console.mask.add(found[name])
             self._secrets = found
         return self._secrets
+
+    def mask_secrets(self) -> None:
+        """Before anything is shown: a log or an answer may hold them. For verbs that need none, one that is missing is no
+        error; one on standard input stays unknown to those.
+        """
+        for name, source in self.specification.secrets.items():
+            if source != "stdin":
+                with suppress(SecretMissing):
+                    self.console.mask.add(read_secret(source, name=name, environment=self.environment))
 
     def secret_values(self) -> dict[str, str]:
         """For the one field of a request that is meant for them."""

@@ -39,6 +39,7 @@ BROKEN = b'\n\nEndpointHandler.__call__ = lambda self, data: {"text": "", "chunk
 def story(tool: Tool, hub: FakeHub) -> None:
     """Every step, and what has to be true after it."""
     tool.root = lay_out(shipped_files(), tool.folder / "tree")
+    tool.file.unlink(missing_ok=True)
     tool.ok("init", "--preset", "cpu", "--repository", "me/roundtable", "--no-pin")
     tool.file.write_text(EMBEDDED, encoding="utf-8")
     tool.ok("check", "--no-requirements")
