@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from deploy.calling import Caller
 from deploy.check import check, wheels_resolve
 from deploy.console import Console
 from deploy.deployment import Deployment
-from deploy.errors import CommandError, DeployError, NotThere
+from deploy.errors import CommandError, DeployError, NotThere, SecretMissing
 from deploy.hub import Hub, Sleep
 from deploy.manifest import ROOT
 from deploy.plan import plan
@@ -173,7 +174,7 @@ class _Workplace:
             Patience(limit_s=options.timeout * 60, every_s=options.poll, sleep=self._sleep, clock=self._clock),
             self._root,
         )
-        deployment.mask_secrets()
+        deployment.known_secrets()
         return deployment
 
     def _token(self) -> Any:
@@ -186,6 +187,8 @@ class _Workplace:
         else:
             token = read_secret(source or "env:HF_TOKEN", name="--token", environment=self.environment)
         self.console.mask.add(token)
+        if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+            raise SecretMissing("--token: what is there has characters that no token has", "put the token there, and no more")
         return token
 
     def _hub(self, token: Any) -> Hub:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from deploy.calling import Caller
 from deploy.console import Console
-from deploy.errors import NoEndpoint, NotPublished, NotThere, SecretMissing
+from deploy.errors import CommandError, NoEndpoint, NotPublished, NotThere, SecretMissing
 from deploy.hub import Hub, Raw
 from deploy.manifest import ROOT, shipped_files
 from deploy.records import Records
@@ -53,14 +53,17 @@ class Deployment:
             self._secrets = found
         return self._secrets
 
-    def mask_secrets(self) -> None:
-        """Before anything is shown: a log or an answer may hold them. For verbs that need none, one that is missing is no
-        error; one on standard input stays unknown to those.
+    def known_secrets(self) -> list[SecretStr]:
+        """Those that can be read without being needed, masked from now on: a log or an answer may hold them. One that is
+        missing is no error here, and one on standard input stays unknown.
         """
+        known = []
         for name, source in self.specification.secrets.items():
             if source != "stdin":
                 with suppress(SecretMissing):
-                    self.console.mask.add(read_secret(source, name=name, environment=self.environment))
+                    known.append(read_secret(source, name=name, environment=self.environment))
+                    self.console.mask.add(known[-1])
+        return known
 
     def secret_values(self) -> dict[str, str]:
         """For the one field of a request that is meant for them."""
@@ -83,7 +86,11 @@ class Deployment:
             raise NotPublished(f"{what} is not on the Hub, or this token may not see it", "`publish` puts it there") from None
 
     def shipped(self) -> dict[str, bytes]:
-        return shipped_files(self.root)
+        try:
+            return shipped_files(self.root)
+        except FileNotFoundError:
+            problem = CommandError("a file that is shipped is missing from this folder", "`git status` shows which")
+        raise problem  # out here: the cause quotes a path
 
     def release_of(self, commit: str) -> str | None:
         """The tag of a commit, if it has one."""

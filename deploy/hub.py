@@ -203,6 +203,8 @@ class Hub:
             ours = _translated(what, error)
         except _connection_errors():
             ours = HubDown(f"the Hub cannot be reached for {what}", "check the network, then run the same command again")
+        except (KeyError, TypeError, ValueError):  # the client's own, when it takes an answer apart
+            ours = HubDown(f"the Hub's answer for {what} is none that this client knows", "update huggingface_hub")
         raise ours  # out here: the cause holds the request, and with it the token
 
 

@@ -48,7 +48,7 @@ def prepared(deployment: Deployment, results: Mapping[str, Any] | None) -> dict[
     files = deployment.shipped()
     card = model_card(files["README.md"].decode(), deployment.specification, sources_of(deployment), results)
     files["README.md"] = card.encode()
-    refuse_secrets(files, [deployment.token, *deployment.secrets().values()])
+    refuse_secrets(files, [deployment.token, *deployment.known_secrets()])
     return files
 
 

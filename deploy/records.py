@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.errors import CommandError
 from deploy.secrets import Mask
 from deploy.state import State
 
@@ -44,8 +45,15 @@ class Record:
     def write(self, **values: Any) -> None:
         self.values |= values
         part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(self._mask.json(self.values), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(self._mask.json(self.values), indent=2) + "\n", encoding="utf-8")
+            os.replace(part, self.path)
+        except OSError as error:
+            problem = CommandError(f"the journal cannot be written: {error.strerror}", "make --journal a folder with room")
+        else:
+            return
+        raise problem  # out here: the cause quotes a path
 
 
 class Records:
@@ -57,15 +65,13 @@ class Records:
         self._now = now or (lambda: datetime.now(UTC))
 
     def all(self) -> list[Record]:
-        files = sorted(self._folder.glob("*.json"))
-        return [Record(file, json.loads(file.read_text(encoding="utf-8")), self._mask) for file in files]
+        return [Record(file, _read(file), self._mask) for file in sorted(self._folder.glob("*.json"))]
 
     def last(self) -> Record | None:
         return next(reversed(self.all()), None)
 
     def begin(self, verb: str, before: State | None, after: State, **values: Any) -> Record:
         """A new record, on the disk when this returns."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         number = len(self.all()) + 1
         path = self._folder / f"{number:05}.json"
         begun: dict[str, Any] = {
@@ -86,3 +92,13 @@ class Records:
             if record.outcome in GOOD and record.values["after"] != other_than:
                 return record.after
         return None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        State.stored(values["after"])
+        return values
+    except (OSError, ValueError, KeyError, TypeError):
+        problem = CommandError(f"{file.name} of the journal is no record", "move it away; `status` shows what is there")
+    raise problem

@@ -42,6 +42,9 @@ FIRST = {
     "no connection": Case(
         [Fault("GET", ENDPOINT, drop=True, times=99)], code=4, error="hub_down", reason="cannot be reached", state=None
     ),
+    "an answer of another shape": Case(
+        [Fault("GET", ENDPOINT, 200, times=99)], code=4, error="hub_down", reason="none that this client knows", state=None
+    ),
     "the token is not known": Case(
         [Fault("GET", "/api/models/me/roundtable", 401)], code=3, error="unauthorized", reason="does not know", state=None
     ),
@@ -134,6 +137,7 @@ def test_a_gated_model_stops_the_check_of_the_card_not_the_endpoint(tool: Tool, 
     [
         ({"HF_TOKEN": ""}, "secret --token: the variable HF_TOKEN is not set"),
         ({"PASSPHRASE": ""}, "secret PASSPHRASE: the variable PASSPHRASE is not set"),
+        ({"HF_TOKEN": "hf_ä b"}, "--token: what is there has characters that no token has"),
         ({"HF_DEBUG": "1"}, "HF_DEBUG is set: huggingface_hub would log the endpoint's secrets"),
     ],
 )
@@ -162,3 +166,35 @@ def test_secrets_from_files(tool: Tool, hub: FakeHub, tmp_path_factory: pytest.T
     tool.write(ENDPOINT_YAML.replace("env:PASSPHRASE", f"file:{file}"))
     tool.ok("apply")
     assert "from a file" in hub.endpoints.by_name["roundtable"].secrets.values()
+
+
+def test_a_journal_that_cannot_be_written_stops_it_before_anything_is_sent(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    (tool.folder / "journal").write_text("a file where a folder should be")
+    ran = tool.run("apply")
+    assert ran.code == 2
+    assert "error: the journal cannot be written: " in ran.err
+    assert str(tool.folder) not in ran.err
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"after": {"revision": 1}}'])
+def test_a_journal_that_is_damaged_is_named(tool: Tool, hub: FakeHub, text: str) -> None:
+    tool.published()
+    tool.ok("apply")
+    (tool.folder / "journal/me/roundtable/00001.json").write_text(text)
+    ran = tool.run("apply")
+    assert ran.code == 2
+    assert "error: 00001.json of the journal is no record" in ran.err
+
+
+def test_a_publication_needs_no_secrets_of_the_container(tool: Tool) -> None:
+    tool.environment["PASSPHRASE"] = ""
+    tool.ok("publish")
+
+
+def test_a_file_that_is_missing_from_the_folder(tool: Tool) -> None:
+    tool.root = tool.folder
+    ran = tool.run("publish")
+    assert ran.code == 2
+    assert "error: a file that is shipped is missing from this folder" in ran.err
