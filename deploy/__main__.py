@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 
+_BROKEN_PIPE = 141
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, run the verb, return its exit code."""
     try:
-        import os
-        import time
-
         from deploy.calling import ClientCaller
         from deploy.commands import run  # in here: loading takes a second, and may be interrupted too
 
-        return run(arguments, environment=os.environ, caller=ClientCaller(), sleep=time.sleep, clock=time.monotonic)
+        code = run(arguments, environment=os.environ, caller=ClientCaller(), sleep=time.sleep, clock=time.monotonic)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
     except KeyboardInterrupt:
         print("interrupted; the next apply goes on from here", file=sys.stderr)
         return _INTERRUPTED

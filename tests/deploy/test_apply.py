@@ -208,3 +208,33 @@ def test_an_endpoint_that_lets_in_anyone_is_no_good(tool: Tool, hub: FakeHub) ->
     ran = tool.run("smoke")
     assert ran.code == 5
     assert "no token is refused (status 200)" in ran.err
+
+
+def test_a_canary_that_the_quota_does_not_allow_leaves_the_endpoint_alone(tool: Tool, hub: FakeHub) -> None:
+    good = tool.published()
+    tool.ok("apply")
+    tool.published(b" that is better")
+    hub.quota = (1, 1)
+    ran = tool.run("apply", "--canary", "--json")
+    assert (ran.code, ran.json()["error"]["code"]) == (3, "quota_reached")
+    assert hub.live_revision("roundtable") == good
+    assert tool.journal()[-1]["outcome"] == "refused"
+
+
+def test_new_values_of_secrets_are_sent_when_asked_for(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    tool.ok("apply")
+    hub.endpoints.by_name["roundtable"].secrets.clear()
+    assert tool.ok("apply", "--resend-secrets", "--json").json()["outcome"] == "verified"
+    assert hub.endpoints.by_name["roundtable"].secrets == {"HF_TOKEN": RUNTIME_TOKEN, "PASSPHRASE": PASSPHRASE}
+    assert hub.writes() == [CREATE, UPDATE]
+
+
+def test_a_secret_that_is_new_in_the_file_is_sent_without_being_asked_for(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    tool.write(ENDPOINT_YAML.replace(', PASSPHRASE: "env:PASSPHRASE"', ""))
+    tool.ok("apply")
+    tool.write(ENDPOINT_YAML)
+    tool.ok("apply")
+    assert hub.writes() == [CREATE, UPDATE]
+    assert hub.endpoints.by_name["roundtable"].live_secrets["PASSPHRASE"] == PASSPHRASE

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -23,21 +24,23 @@ _SPARE = multiprocessing.get_context("forkserver")
 _SPARE.set_forkserver_preload(["tests.deploy.test_killed"])
 
 
-def applying(arguments: list[str], environment: dict[str, str], root: Path) -> None:
-    """In a process of its own."""
-    run(
-        arguments,
-        environment=environment,
-        caller=ClientCaller(),
-        sleep=lambda s: None,
-        clock=time.monotonic,
-        root=root,
-    )
+def applying(arguments: list[str], environment: dict[str, str], root: Path, output: Path) -> None:
+    """In a process of its own. What it writes is kept beside the journal, where the search for secrets comes by."""
+    with output.open("a") as file, redirect_stdout(file), redirect_stderr(file):
+        run(
+            arguments,
+            environment=environment,
+            caller=ClientCaller(),
+            sleep=lambda s: None,
+            clock=time.monotonic,
+            root=root,
+        )
 
 
 def apply_and_die(tool: Tool, hub: FakeHub, number: int, phase: str, *more: str) -> int | None:
     """Kill the process at its request of that number. Its exit code: -9, or that of a run that had fewer requests."""
-    process = _SPARE.Process(target=applying, args=(tool.arguments("apply", *more), tool.environment, tool.root))
+    arguments = tool.arguments("apply", *more)
+    process = _SPARE.Process(target=applying, args=(arguments, tool.environment, tool.root, tool.folder / "killed.txt"))
     seen_so_far = len(hub.seen)
 
     def kill(seen: Seen, when: str) -> None:
