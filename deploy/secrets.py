@@ -6,7 +6,6 @@ A source is `env:NAME`, `file:PATH` or `stdin`: never a value. What is printed o
 from __future__ import annotations
 
 import base64
-import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -84,7 +83,3 @@ class Mask:
         if isinstance(value, Mapping):
             return {self.text(str(key)): self.json(inner) for key, inner in value.items()}
         return [self.json(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-
-def environment_of_process() -> Mapping[str, str]:
-    return os.environ
