@@ -12,7 +12,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-gpu test-hosts samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +63,14 @@ bench-gpu: $(VENV)/.dev ## Whisper and pyannote on a GPU, where there is one
 
 test-hosts: $(VENV)/.dev .venv-hosts/.installed .venv-hosts-toolkit/.installed ## The conformance suite with the real hf-serve, and with the toolkit's old libraries, Whisper and summaries too (Python 3.11 and 3.12, libmagic1)
 	ROUNDTABLE_REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts
-	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py tests/test_summarization_*.py tests/test_models_summarizers.py \
-	  tests/test_summarization_engines.py tests/test_summarization_model.py
+	.venv-hosts-toolkit/bin/python -m pytest -m "not hosts" tests/hosts tests/test_hub.py tests/test_asr_*.py \
+	  tests/test_summarization_*.py tests/test_models_summarizers.py
+
+test-deploy: $(VENV)/.dev ## The deploy tool against a Hub on the loopback: every fault, every kill, the whole story
+	$(PY) -m pytest tests/deploy
+
+demo-deploy: $(VENV)/.dev ## The story of a deployment, printed: init to delete, with a broken revision taken back; no network
+	@$(PY) -m tests.deploy.test_story
 
 coverage: $(VENV)/.dev ## The suite with branch coverage
 	$(PY) -m pytest --cov --cov-report=term
@@ -91,7 +97,7 @@ $(VENV)/.pyannote: $(VENV)/.local requirements-pyannote.txt
 	@$(PIP) install -q -r requirements-pyannote.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt client/requirements.txt deploy/requirements.txt
 	@echo "Installing what tests and lint need: a minute or two."
 	@$(PIP) install -q -r requirements-dev.txt -c constraints.txt
 	@touch $@

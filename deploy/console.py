@@ -1,0 +1,34 @@
+"""What the tool says: progress on stderr, the result on stdout, as text or as one JSON document. All of it masked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from deploy.secrets import Mask
+
+
+class Console:
+    """Nothing reaches a stream but through `mask`."""
+
+    def __init__(self, *, as_json: bool, mask: Mask, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.mask = mask
+        self._as_json = as_json
+        self._out = out
+        self._err = err
+
+    def progress(self, line: str) -> None:
+        print(self.mask.text(line), file=self._err or sys.stderr, flush=True)
+
+    def result(self, data: Any, lines: Iterable[str]) -> None:
+        """`data` with `--json`, else `lines`."""
+        text = json.dumps(self.mask.json(data), indent=2) if self._as_json else self.mask.text("\n".join(lines))
+        print(text, file=self._out or sys.stdout, flush=True)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns side by side; the first row is the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,242 @@
+"""The Hub and the endpoint API, through huggingface_hub's own client: one method a call, with its errors made ours.
+
+Every call carries the token that it was given: the client's own objects fall back to whatever account this machine is logged
+in to. Reads are repeated when the Hub is busy or away; a write is repeated only where doing it twice is doing it once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import huggingface_hub
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
+from huggingface_hub.hf_api import RepoFile
+from pydantic import SecretStr
+
+from deploy.errors import DeployError, Forbidden, Gated, HubBusy, HubDown, NotThere, QuotaReached, Rejected, Unauthorized
+
+_Answer = TypeVar("_Answer")
+Raw = dict[str, Any]
+_UTILS: Any = huggingface_hub.utils  # it re-exports without saying so
+
+TRIES = 5
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+"""A Retry-After of more than this is not waited for in full."""
+
+CALL_LIMIT_S = 60.0
+"""Of one HTTP call. The client itself has no limit."""
+
+Sleep = Callable[[float], None]
+
+
+class Hub:
+    """One account's view. `sleep` takes seconds; tests pass one that does not wait."""
+
+    def __init__(
+        self, token: SecretStr, *, hub_url: str | None = None, api_url: str | None = None, sleep: Sleep = time.sleep
+    ) -> None:
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)  # its lines quote addresses and bodies
+        self._token = token.get_secret_value()
+        self._api = HfApi(endpoint=hub_url, token=self._token)
+        self._sleep = sleep
+        _UTILS.get_session().timeout = CALL_LIMIT_S
+        if api_url is not None:
+            # No argument and no variable moves it. It is read at every call, so this does.
+            constants.INFERENCE_ENDPOINTS_ENDPOINT = api_url.rstrip("/")
+
+    # --- Accounts and models -----------------------------------------------------------------------------------------
+
+    def token_role(self, token: SecretStr) -> str:
+        """`read`, `write`, `fineGrained`, or another word of the Hub's, for any token."""
+        me = self._read("the account", lambda: self._api.whoami(token=token.get_secret_value()))
+        return str(me.get("auth", {}).get("accessToken", {}).get("role", "unknown"))
+
+    def model(self, repository: str, revision: str | None = None) -> huggingface_hub.ModelInfo:
+        """A model's commit, licence, gate and files with their sizes. Raises `NotThere`."""
+        return self._read(
+            repository, lambda: self._api.model_info(repository, revision=revision, files_metadata=True, token=self._token)
+        )
+
+    def may_read(self, repository: str, token: SecretStr | None) -> None:
+        """Raises `Gated`, `NotThere`, `Unauthorized` or `Forbidden` unless this token may read the model's files."""
+        value = token.get_secret_value() if token is not None else False
+        self._read(repository, lambda: self._api.auth_check(repository, token=value))
+
+    def hardware(self, namespace: str) -> list[huggingface_hub.InferenceEndpointHardware]:
+        """What the account may rent, with price per hour in dollars, and quota."""
+        return self._read(
+            "the hardware", lambda: self._api.list_inference_endpoints_hardware(namespace=namespace, token=self._token)
+        )
+
+    # --- The repository ----------------------------------------------------------------------------------------------
+
+    def blobs(self, repository: str, revision: str) -> dict[str, str]:
+        """`{path: git blob sha}` of every file at a commit."""
+
+        def listed() -> dict[str, str]:
+            tree = self._api.list_repo_tree(repository, revision=revision, recursive=True, token=self._token)
+            return {file.path: file.blob_id for file in tree if isinstance(file, RepoFile)}
+
+        return self._read(repository, listed)
+
+    def tags(self, repository: str) -> dict[str, str]:
+        """`{tag: commit}`."""
+        refs = self._read(repository, lambda: self._api.list_repo_refs(repository, token=self._token))
+        return {tag.name: tag.target_commit for tag in refs.tags}
+
+    def create_repository(self, repository: str) -> None:
+        """Private; one that is there already stays as it is."""
+        self._again(repository, lambda: self._api.create_repo(repository, private=True, exist_ok=True, token=self._token))
+
+    def commit(self, repository: str, add: Mapping[str, bytes], remove: Sequence[str], message: str, parent: str) -> str:
+        """One commit on top of `parent`, whole or not at all. Returns its sha. Not repeated: `publish` starts by looking."""
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(path_in_repo=path, path_or_fileobj=content) for path, content in add.items()
+        ]
+        operations += [CommitOperationDelete(path_in_repo=path) for path in remove]
+        commit = self._once(
+            repository,
+            lambda: self._api.create_commit(
+                repository, operations, commit_message=message, parent_commit=parent, token=self._token
+            ),
+        )
+        return str(commit.oid)
+
+    def tag(self, repository: str, tag: str, commit: str) -> None:
+        self._again(
+            repository, lambda: self._api.create_tag(repository, tag=tag, revision=commit, exist_ok=True, token=self._token)
+        )
+
+    # --- The endpoint ------------------------------------------------------------------------------------------------
+
+    def endpoint(self, namespace: str, name: str) -> Raw | None:
+        """What the API says of it, or None where there is none."""
+        try:
+            found = self._read(name, lambda: self._api.get_inference_endpoint(name, namespace=namespace, token=self._token))
+        except NotThere:
+            return None
+        return dict(found.raw)
+
+    def create(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
+        """A new endpoint. When the answer is lost, or says that it is there already, what is there is the answer."""
+        for tried in range(TRIES):
+            try:
+                made = self._once(
+                    name,
+                    lambda: self._api.create_inference_endpoint(name, namespace=namespace, token=self._token, **arguments),
+                )
+                return dict(made.raw)
+            except (HubDown, HubBusy, Rejected) as error:
+                found = self.endpoint(namespace, name)
+                if found is not None:
+                    return found
+                if isinstance(error, Rejected) or tried == TRIES - 1:
+                    raise
+                self._sleep(_pause_s(tried, None))
+        raise AssertionError("the last try returns or raises")
+
+    def update(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
+        changed = self._again(
+            name, lambda: self._api.update_inference_endpoint(name, namespace=namespace, token=self._token, **arguments)
+        )
+        return dict(changed.raw)
+
+    def pause(self, namespace: str, name: str) -> Raw:
+        paused = self._again(name, lambda: self._api.pause_inference_endpoint(name, namespace=namespace, token=self._token))
+        return dict(paused.raw)
+
+    def resume(self, namespace: str, name: str) -> Raw:
+        resumed = self._again(name, lambda: self._api.resume_inference_endpoint(name, namespace=namespace, token=self._token))
+        return dict(resumed.raw)
+
+    def delete(self, namespace: str, name: str) -> None:
+        """One that is gone already counts as deleted."""
+        try:
+            self._again(name, lambda: self._api.delete_inference_endpoint(name, namespace=namespace, token=self._token))
+        except NotThere:
+            return
+
+    def logs(self, namespace: str, name: str) -> str:
+        """The container's log, as text. The client has no method for it: this is the address that the web page uses."""
+
+        def fetch() -> str:
+            response = _UTILS.get_session().get(
+                f"{constants.INFERENCE_ENDPOINTS_ENDPOINT}/endpoint/{namespace}/{name}/logs",
+                headers={"Authorization": f"Bearer {self._token}"},
+            )
+            _UTILS.hf_raise_for_status(response)
+            return str(response.text)
+
+        return self._read(name, fetch)
+
+    def health(self, url: str, token: SecretStr | None) -> int | None:
+        """The status that the endpoint's health route answers with, or None when nobody answers."""
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token is not None else {}
+        try:
+            return int(_UTILS.get_session().get(url, headers=headers, timeout=10.0).status_code)
+        except _connection_errors():
+            return None
+
+    # --- How a call is made ------------------------------------------------------------------------------------------
+
+    def _read(self, what: str, call: Callable[[], _Answer]) -> _Answer:
+        return self._again(what, call)
+
+    def _again(self, what: str, call: Callable[[], _Answer]) -> _Answer:
+        for tried in range(TRIES):
+            try:
+                return self._once(what, call)
+            except (HubBusy, HubDown) as error:
+                if tried == TRIES - 1:
+                    raise
+                self._sleep(_pause_s(tried, getattr(error, "retry_after_s", None)))
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, what: str, call: Callable[[], _Answer]) -> _Answer:
+        try:
+            return call()
+        except errors.HfHubHTTPError as error:
+            ours = _translated(what, error)
+        except _connection_errors():
+            ours = HubDown(f"the Hub cannot be reached for {what}", "check the network, then run the same command again")
+        except (KeyError, TypeError, ValueError):  # the client's own, when it takes an answer apart
+            ours = HubDown(f"the Hub's answer for {what} is none that this client knows", "update huggingface_hub")
+        raise ours  # out here: the cause holds the request, and with it the token
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    return (_UTILS.httpx.TransportError,)  # httpx or httpx2, by the client's version
+
+
+def _translated(what: str, error: errors.HfHubHTTPError) -> DeployError:
+    status = error.response.status_code
+    said = " ".join((error.server_message or "").split())[:300]
+    quoted = f": {said}" if said else ""
+    if isinstance(error, errors.GatedRepoError):
+        return Gated(f"{what} is gated, and this token may not read it", "accept its conditions on the Hub with that account")
+    if status == 429:
+        busy = HubBusy(f"the Hub is still too busy for {what}", "wait some minutes, then run the same command again")
+        retry_after = error.response.headers.get("Retry-After", "")
+        busy.retry_after_s = float(retry_after) if retry_after.isdigit() else None
+        return busy
+    if status >= 500:
+        return HubDown(f"the Hub answered {status} for {what}", "run the same command again; status.huggingface.co has news")
+    if "quota" in said.lower():
+        return QuotaReached(f"the quota of this hardware is used up{quoted}", "pause another endpoint, or ask for more quota")
+    if status == 401 and not isinstance(error, errors.RepositoryNotFoundError):
+        return Unauthorized("the Hub does not know this token", "make a new one at huggingface.co/settings/tokens")
+    if isinstance(error, errors.RevisionNotFoundError):
+        return NotThere(f"{what} has no such revision", "look at its commits and tags on the Hub")
+    if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
+        return NotThere(f"{what} is not there, or this token may not see it", "check the name and the token's rights")
+    if status == 403:
+        return Forbidden(f"this token may not do that with {what}{quoted}", "use a token with the right to manage it")
+    return Rejected(f"the Hub refused {what} with {status}{quoted}", "mend what it names, then run the same command again")
+
+
+def _pause_s(tried: int, retry_after_s: float | None) -> float:
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**tried if retry_after_s is None else retry_after_s)

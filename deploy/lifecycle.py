@@ -1,0 +1,113 @@
+"""The verbs on an endpoint that exists: `status`, `logs`, `smoke`, `pause`, `resume`, `delete`, `history`."""
+
+from __future__ import annotations
+
+from deploy.change import verify
+from deploy.console import table
+from deploy.deployment import Deployment
+from deploy.errors import NoEndpoint, NotPublished
+from deploy.plan import change_lines, cost_of
+from deploy.state import State, changes
+from deploy.waiting import wait_until_serving
+
+
+def status(deployment: Deployment) -> None:
+    """What is there, and how it differs from endpoint.yaml."""
+    raw = deployment.endpoint()
+    there = State.there(raw)
+    try:
+        wanted = State.wanted(deployment.specification, deployment.published())
+        release = deployment.release_of(there.revision)
+    except NotPublished:  # deployed from elsewhere, or the repository is gone
+        wanted, release = State.wanted(deployment.specification, there.revision), None
+    found = changes(there, wanted)
+    state = raw["status"]
+    lines = [
+        f"{deployment.namespace}/{deployment.name}: {state['state']}" + (f", {state['message']}" if state["message"] else ""),
+        f"serves {there.repository} at {there.revision}" + (f" ({release})" if release else ""),
+        f"replicas ready {state.get('readyReplica', 0)}, {there.min_replicas} to {there.max_replicas}; access {there.access}",
+        f"url {state.get('url') or '-'}",
+        f"differs from endpoint.yaml and the newest publication in {len(found)} field(s)",
+        *(change_lines(found) if found else []),
+    ]
+    deployment.console.result(
+        {
+            "state": state["state"],
+            "message": state["message"],
+            "url": state.get("url"),
+            "release": release,
+            "there": there.as_dict(),
+            "changes": [vars(change) for change in found],
+        },
+        lines,
+    )
+
+
+def logs(deployment: Deployment, count: int) -> None:
+    """The last lines of the container's log."""
+    deployment.endpoint()
+    lines = deployment.hub.logs(deployment.namespace, deployment.name).splitlines()[-count:]
+    deployment.console.result({"lines": lines}, lines)
+
+
+def smoke(deployment: Deployment, release: str | None) -> None:
+    """The smoke test against what endpoint.yaml and the newest publication, or a release, say should be there."""
+    raw = deployment.endpoint()
+    if raw["status"]["state"] not in ("running", "scaledToZero"):
+        raise NoEndpoint(
+            f"{deployment.name} is {raw['status']['state']}, so there is nothing to test", "`resume` or `apply` it"
+        )
+    expected = State.wanted(deployment.specification, deployment.published(release))
+    checked = verify(deployment, raw, expected)
+    deployment.console.result({"ok": True, "checked": [vars(one) for one in checked]}, [f"{len(checked)} checks, all good"])
+
+
+def pause(deployment: Deployment) -> None:
+    """Stop it: no replicas, no cost, no wake-up by itself."""
+    raw = deployment.endpoint()
+    if raw["status"]["state"] != "paused":
+        raw = deployment.hub.pause(deployment.namespace, deployment.name)
+    deployment.console.result({"state": raw["status"]["state"]}, [f"{deployment.name}: {raw['status']['state']}"])
+
+
+def resume(deployment: Deployment) -> None:
+    """Start it again, and wait until it serves."""
+    raw = deployment.endpoint()
+    if raw["status"]["state"] == "paused":
+        raw = deployment.hub.resume(deployment.namespace, deployment.name)
+    raw = wait_until_serving(
+        deployment.hub,
+        deployment.namespace,
+        deployment.name,
+        revision=raw["model"]["revision"],
+        token=deployment.token,
+        newer_than=None,
+        patience=deployment.patience,
+        progress=deployment.console.progress,
+    )
+    deployment.console.result({"state": raw["status"]["state"]}, [f"{deployment.name}: {raw['status']['state']}"])
+
+
+def delete(deployment: Deployment, yes: bool) -> None:
+    """Show what would go; with `--yes`, delete it. The repository on the Hub stays."""
+    raw = deployment.endpoint()
+    there, cost = State.there(raw), cost_of(deployment)
+    saved = f", up to ${cost['per_hour_most']:.2f} an hour" if cost is not None else ""
+    what = f"endpoint {deployment.namespace}/{deployment.name}: {raw['status']['state']}, {there.revision[:12]}{saved}"
+    if not yes:
+        deployment.console.result({"deleted": False, "endpoint": deployment.name}, [what, "nothing deleted: --yes deletes it"])
+        return
+    record = deployment.records.begin("delete", there, there, was_paused=raw["status"]["state"] == "paused", secrets=[])
+    deployment.hub.delete(deployment.namespace, deployment.name)
+    record.write(outcome="deleted")
+    deployment.console.result({"deleted": True, "endpoint": deployment.name}, [what, "deleted; the model repository stays"])
+
+
+def history(deployment: Deployment) -> None:
+    """Every change that this journal knows, oldest first."""
+    records = deployment.records.all()
+    rows = [("begun", "verb", "from", "to", "outcome")]
+    for record in records:
+        before = record.before.revision[:12] if record.before is not None else "-"
+        rows.append((record.values["begun"], record.values["verb"], before, record.after.revision[:12], record.outcome))
+    deployment.console.result([record.values for record in records], table(rows) if records else ["no changes yet"])

@@ -1,0 +1,106 @@
+"""`plan`: what `publish` and `apply` would do, and what it costs. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from huggingface_hub import InferenceEndpointHardware
+
+from deploy.access import PROTECTED
+from deploy.console import table
+from deploy.deployment import Deployment
+from deploy.errors import NotPublished
+from deploy.publish import compared, prepared
+from deploy.state import Change, State, changes
+
+HOURS_PER_MONTH = 730
+_NEW = "0" * 40
+"""Stands for the commit that `publish` will make."""
+
+
+def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
+    specification, hub = deployment.specification, deployment.hub
+    files = compared(deployment, prepared(deployment, results))
+    try:
+        revision = deployment.published() if not files.any else _NEW
+    except NotPublished:
+        revision = _NEW
+    wanted = State.wanted(specification, revision)
+    raw = hub.endpoint(deployment.namespace, deployment.name)
+    found = changes(State.there(raw), wanted) if raw is not None else []
+    cost = cost_of(deployment)
+    lines = [PROTECTED, ""] if specification.access == "protected" else []
+    lines += [f"publish to {specification.repository}: {len(files.sent)} to send, {len(files.removed)} to remove,"
+              f" {files.unchanged} unchanged"]  # fmt: skip
+    lines += [f"  + {path}  {len(files.files[path])} bytes" for path in files.sent] + [f"  - {path}" for path in files.removed]
+    if raw is None:
+        lines += ["", f"endpoint {deployment.namespace}/{deployment.name}: to be created"]
+        lines += [f"  {key}: {value}" for key, value in wanted.as_dict().items()]
+    else:
+        lines += ["", f"endpoint {deployment.namespace}/{deployment.name}: {raw['status']['state']}, {len(found)} change(s)"]
+        lines += change_lines(found)
+    lines += ["", *cost_lines(cost, specification.scaling.min_replicas, specification.scaling.max_replicas)]
+    deployment.console.result(
+        {
+            "publish": files.as_dict(),
+            "endpoint": "create" if raw is None else "update" if found else "unchanged",
+            "changes": [vars(change) for change in found],
+            "cost": cost,
+        },
+        lines,
+    )
+
+
+def change_lines(found: Sequence[Change]) -> list[str]:
+    """One line a field."""
+    if not found:
+        return ["  nothing to change"]
+    rows = [
+        (f"  {c.field}", _shown(c.before), "->", _shown(c.after), "in place" if c.in_place else "NOT POSSIBLE IN PLACE")
+        for c in found
+    ]
+    return table(rows)
+
+
+def instance_of(deployment: Deployment) -> InferenceEndpointHardware | None:
+    """What the API offers under these names, or None."""
+    wanted = deployment.specification.instance
+    return next(
+        (
+            one
+            for one in deployment.hub.hardware(deployment.namespace)
+            if (one.vendor, one.region, one.accelerator, one.instance_type, one.instance_size)
+            == (wanted.vendor, wanted.region, wanted.accelerator, wanted.type, wanted.size)
+        ),
+        None,
+    )
+
+
+def cost_of(deployment: Deployment) -> dict[str, float] | None:
+    """Dollars, at the smallest and the largest number of replicas; None where the API does not offer the instance."""
+    instance, scaling = instance_of(deployment), deployment.specification.scaling
+    if instance is None:
+        return None
+    hourly = instance.price_per_hour
+    return {
+        "per_hour_least": round(hourly * scaling.min_replicas, 4),
+        "per_hour_most": round(hourly * scaling.max_replicas, 4),
+        "per_month_least": round(hourly * scaling.min_replicas * HOURS_PER_MONTH, 2),
+        "per_month_most": round(hourly * scaling.max_replicas * HOURS_PER_MONTH, 2),
+    }
+
+
+def cost_lines(cost: dict[str, float] | None, least: int, most: int) -> list[str]:
+    if cost is None:
+        return ["cost: the API does not offer this instance; `hf endpoints hardware` lists what there is"]
+    return [
+        f"cost: ${cost['per_hour_least']:.2f} to ${cost['per_hour_most']:.2f} an hour, "
+        f"${cost['per_month_least']:.2f} to ${cost['per_month_most']:.2f} a month of {HOURS_PER_MONTH} hours "
+        f"({least} to {most} replica(s))"
+    ]
+
+
+def _shown(value: Any) -> str:
+    text = "-" if value is None else "the next publication" if value == _NEW else str(value)
+    return text if len(text) <= 48 else text[:47] + "…"

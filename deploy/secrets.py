@@ -1,0 +1,85 @@
+"""Where secrets come from, and what keeps them from going anywhere but to the one field that is meant for them.
+
+A source is `env:NAME`, `file:PATH` or `stdin`: never a value. What is printed or stored goes through a `Mask` first.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from deploy.errors import SecretExposed, SecretMissing
+
+SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|stdin")
+MASKED = "***"
+
+TOKEN_LIKE = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[\w-]{10,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
+    r"|\bapi_org_[A-Za-z0-9]{16,}"
+)
+"""Tokens of Hugging Face, GitHub, OpenAI, Slack and AWS, private keys, and JSON Web Tokens."""
+
+_SHORTEST_TO_MASK = 4
+"""Masking a value of one letter would blot out the text. No token is so short."""
+
+
+def read_secret(source: str, *, name: str, environment: Mapping[str, str]) -> SecretStr:
+    """The value behind `env:NAME`, `file:PATH` or `stdin`, without the white space around it. Raises `SecretMissing`."""
+    kind, _, where = source.partition(":")
+    if kind == "env":
+        value = environment.get(where, "")
+        problem = f"the variable {where} is not set"
+    elif kind == "file":
+        try:
+            value = Path(where).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            value = ""
+        problem = "its file is not there, cannot be read, or is empty"
+    else:
+        value = sys.stdin.read()
+        problem = "nothing came on standard input"
+    if not value.strip():
+        raise SecretMissing(f"secret {name}: {problem}", "put the value there, or name another env:, file: or stdin source")
+    return SecretStr(value.strip())
+
+
+def refuse_debug(environment: Mapping[str, str]) -> None:
+    """With HF_DEBUG, huggingface_hub logs whole requests, and only the token of the header is hidden there."""
+    if environment.get("HF_DEBUG", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise SecretExposed("HF_DEBUG is set: huggingface_hub would log the endpoint's secrets", "unset HF_DEBUG")
+
+
+class Mask:
+    """Replaces every known secret, and whatever looks like a token, in text and in JSON values."""
+
+    def __init__(self, values: Iterable[SecretStr] = ()) -> None:
+        self._known: set[str] = set()
+        for value in values:
+            self.add(value)
+
+    def add(self, secret: SecretStr) -> None:
+        value = secret.get_secret_value()
+        if len(value) >= _SHORTEST_TO_MASK:
+            spellings = {value, quote(value, safe=""), base64.b64encode(value.encode()).decode()}
+            self._known |= spellings | {repr(value)[1:-1]}
+
+    def text(self, text: str) -> str:
+        for value in sorted(self._known, key=len, reverse=True):
+            text = text.replace(value, MASKED)
+        return TOKEN_LIKE.sub(MASKED, text)
+
+    def json(self, value: Any) -> Any:
+        """The same of a JSON value: its texts and its keys, however deep."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.json(inner) for key, inner in value.items()}
+        return [self.json(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,85 @@
+"""Waiting until an endpoint serves what it should. The client's own `wait` hangs on a paused endpoint, and believes a
+`running` that is still the old one's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from deploy.errors import EndpointFailed, EndpointPaused, NoEndpoint, NotReady
+from deploy.hub import Hub, Raw
+
+HEALTHY_TIMES = 3
+"""So often in a row it has to be running, on the revision that is meant, and healthy."""
+
+
+Clock = Callable[[], float]
+"""Seconds since some moment."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to look, in seconds."""
+
+    limit_s: float = 1800.0
+    every_s: float = 5.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Clock = time.monotonic
+
+
+def wait_until_serving(
+    hub: Hub,
+    namespace: str,
+    name: str,
+    *,
+    revision: str,
+    token: SecretStr | None,
+    newer_than: str | None,
+    patience: Patience,
+    progress: Callable[[str], None],
+) -> Raw:
+    """What the API says once it serves `revision` and is healthy, three times running.
+
+    `newer_than`: the API's time of the state before, where something was changed: what is not newer is still that one. An
+    endpoint scaled to zero is woken by the look at its health. Raises `EndpointFailed`, `EndpointPaused`, `NoEndpoint` or
+    `NotReady`.
+    """
+    begun, healthy, told = patience.clock(), 0, ""
+    while True:
+        raw = hub.endpoint(namespace, name)
+        if raw is None:
+            raise NoEndpoint(f"{name} is gone: somebody deleted it while we waited", "`apply` makes it anew")
+        status = raw["status"]
+        state, message = status["state"], status.get("message") or ""
+        health: int | None = None
+        is_new = newer_than is None or status["updatedAt"] > newer_than
+        if is_new and state in ("failed", "updateFailed"):
+            raise EndpointFailed(f"{name} is {state}: {message}", "`logs` shows why; mend it, publish and apply again")
+        if is_new and state == "paused":
+            raise EndpointPaused(f"{name} was paused while we waited", "`resume` goes on, once you know who paused it")
+        if state in ("running", "scaledToZero") and status.get("url"):
+            health = hub.health(status["url"].rstrip("/") + raw["healthRoute"], token)
+        serving = state == "running" and is_new and raw["model"]["revision"] == revision and status.get("readyReplica", 0) >= 1
+        healthy = healthy + 1 if serving and health == 200 else 0
+        if healthy >= HEALTHY_TIMES:
+            return raw
+        now = f"{name}: {state}" + (f", {message}" if message else "") + _health_text(state, health)
+        if now != told:
+            progress(now)
+            told = now
+        waited = patience.clock() - begun
+        if waited >= patience.limit_s:
+            raise NotReady(
+                f"{name} is still {state} after {waited:.0f} s{_health_text(state, health)}",
+                "`status` and `logs` show how far it is; --timeout waits longer",
+            )
+        patience.sleep(patience.every_s)
+
+
+def _health_text(state: str, health: int | None) -> str:
+    if state != "running":
+        return ""
+    return ", nobody answers at its address" if health is None else f", health {health}"

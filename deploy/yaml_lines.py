@@ -1,0 +1,52 @@
+"""YAML with the line of every value, so that an error can name it. PyYAML's safe constructor, and no key twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from deploy.errors import InvalidSpecification
+
+Place = tuple[str | int, ...]
+"""The keys and indices that lead to a value."""
+
+NEXT_STEP = "mend that line; `python -m deploy init` writes a file with every field explained"
+
+
+def load_with_lines(text: str, name: str) -> tuple[Any, dict[Place, int]]:
+    """The document, and the line (from 1) on which each of its values begins. Raises `InvalidSpecification`."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[Place, int] = {}
+        if root is not None:
+            _walk(root, (), lines, name)
+        return yaml.safe_load(text), lines
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+        problem = str(error.problem)
+    except yaml.YAMLError:
+        line, problem = "", "a character that YAML does not allow"
+    raise InvalidSpecification(f"{name}{line}: not YAML: {problem}", NEXT_STEP)  # out here: the cause quotes the file
+
+
+def line_of(place: Place, lines: dict[Place, int]) -> int:
+    """The line of a value, or of the nearest thing around it that is there."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _walk(node: Any, place: Place, lines: dict[Place, int], name: str) -> None:
+    lines[place] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, str(key.value))
+            line = key.start_mark.line + 1
+            if inner in lines:
+                raise InvalidSpecification(f"{name}, line {line}: {key.value} is there twice", NEXT_STEP)
+            _walk(value, inner, lines, name)
+            lines[inner] = line  # the key's: its value may begin further down
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*place, index), lines, name)

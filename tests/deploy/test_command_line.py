@@ -1,0 +1,43 @@
+"""The command line as it is started: what it offers, and that the README says the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from deploy.commands import parser
+from deploy.manifest import ROOT
+
+
+def verbs() -> set[str]:
+    return set(re.findall(r"^    (\w+) +[A-Z]", parser().format_help(), re.MULTILINE))
+
+
+def test_help_lists_the_verbs_and_the_exit_codes() -> None:
+    done = subprocess.run([sys.executable, "-m", "deploy", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == parser().format_help()
+    assert "exit codes:" in done.stdout
+    assert verbs() == {
+        *("init", "check", "plan", "publish", "apply", "rollback", "smoke"),
+        *("status", "logs", "pause", "resume", "delete", "history"),
+    }
+
+
+def test_the_readme_names_every_verb() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Deploying\n")[1].split("\n## ")[0]
+    assert {verb for verb in verbs() if f"deploy {verb}" in section or f"`{verb}`" in section} == verbs()
+
+
+@pytest.mark.parametrize("verb", sorted(verbs()))
+def test_no_verb_takes_a_secret_as_an_argument(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parser().parse_args([verb, "--help"])
+    assert caught.value.code == 0
+    options = set(re.findall(r"(--[\w-]+) ", capsys.readouterr().out))
+    assert {name for name in options if "secret" in name or "token" in name} <= {"--token", "--resend-secrets"}
+    with pytest.raises(SystemExit):
+        parser().parse_args([verb, "--token", "hf_abcdefghijklmnopqrstuvwx"])
+    assert "hf_abc" not in capsys.readouterr().err
