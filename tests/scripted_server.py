@@ -137,7 +137,7 @@ class ScriptedServer:
         self.port = int(self._server.server_address[1])
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
 
-    def wait_until_all_are_closed(self, limit_s: float = 5.0) -> bool:
+    def wait_until_all_are_closed(self, limit_s: float = 60.0) -> bool:
         """False if the client still holds a connection after that time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.open_connections == 0, limit_s)

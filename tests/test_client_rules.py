@@ -28,6 +28,7 @@ from client.refusals import CODES, refusal
 from client.retry import retry_after_s
 from client.rules import Answer, Broken, Done, Outcome, Rules, Send, Wait
 from client.wire import broken as broken_by
+from client.wire import client_options
 from config import InferenceConfig
 from roundtable import errors as server_errors
 from tests.fakes import tone_wav
@@ -486,6 +487,13 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 def test_a_send_shows_nothing_of_what_it_sends() -> None:
     send = Send("https://endpoint.test", outgoing(b"SECRET", "audio/wav", {"prompt": "SECRET"}, "base64"))
     assert "SECRET" not in repr(send) + repr(send.outgoing) + repr(Answer(200, b"SECRET"))
+
+
+def test_time_to_wake_up_is_added_to_the_time_to_answer() -> None:
+    timeouts = Timeouts(connect_s=1.0, answer_s=2.0)
+    held, not_held = (client_options(None, timeouts, scale_up_timeout_s)["timeout"] for scale_up_timeout_s in (600, None))
+    assert held == httpx2.Timeout(connect=1.0, read=602.0, write=60.0, pool=None)
+    assert not_held == httpx2.Timeout(connect=1.0, read=2.0, write=60.0, pool=None)
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
