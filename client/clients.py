@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import httpx2
 
@@ -35,6 +35,8 @@ class _Endpoint:
     Raises `InvalidCallError` for arguments that cannot be used.
     """
 
+    _sender: ClassVar[type[httpx2.Client | httpx2.AsyncClient]]
+
     def __init__(
         self,
         url: str,
@@ -54,12 +56,7 @@ class _Endpoint:
         self._timeouts = timeouts or Timeouts()
         self._max_recording_bytes = max_recording_bytes
         self._rules = Rules(address, retry or Retry(), on_wait, bearer.mask if bearer else str)
-        self._http = self._connect(client_options(bearer, self._timeouts, scale_up_timeout_s))
-
-    @staticmethod
-    def _connect(options: dict[str, Any]) -> Any:
-        """Make the one thing that the two do not share."""
-        raise NotImplementedError
+        self._http: Any = self._sender(**client_options(bearer, self._timeouts, scale_up_timeout_s))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._rules.address.host!r})"
@@ -75,6 +72,7 @@ class _Endpoint:
 class Client(_Endpoint):
     """Synchronous. May be used by several threads at once. Close it, or use it with `with`: it keeps connections open."""
 
+    _sender = httpx2.Client
     _http: httpx2.Client
 
     def transcribe(
@@ -90,7 +88,7 @@ class Client(_Endpoint):
         `recording`: a path, bytes, or an open binary file. `parameters` and keyword arguments are the same thing in two
         spellings; a mapping is sent as it is, known names or not. `send_as="raw"` sends the bytes themselves, a quarter less,
         to hosts that take them (not hf-serve), with parameters in the query string. Memory: the recording, and as base64
-        another 4/3 of it. Raises `NotSentError`, `NoReplyError` or `RefusedError`.
+        another 4/3 of it, twice that while it is put together. Raises `NotSentError`, `NoReplyError` or `RefusedError`.
         """
         prepared = self._prepare(recording, merged(parameters, named), send_as)
         steps = self._rules.steps(prepared)
@@ -124,14 +122,11 @@ class Client(_Endpoint):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    @staticmethod
-    def _connect(options: dict[str, Any]) -> httpx2.Client:
-        return httpx2.Client(**options)
-
 
 class AsyncClient(_Endpoint):
     """For asyncio. Close it, or use it with `async with`: it keeps connections open. Cancelling a call closes its own."""
 
+    _sender = httpx2.AsyncClient
     _http: httpx2.AsyncClient
 
     async def transcribe(
@@ -176,10 +171,6 @@ class AsyncClient(_Endpoint):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    @staticmethod
-    def _connect(options: dict[str, Any]) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(**options)
 
 
 def _reply(done: Done) -> Reply:

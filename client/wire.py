@@ -56,7 +56,9 @@ class Bearer(httpx2.Auth):
         if not (found.isascii() and found.isprintable() and " " not in found):
             raise InvalidCallError("token: has characters that no token has.")
         if not (address.is_private_line or allow_plain_http):
-            raise InvalidCallError("url: is plain http, where everybody on the way could read the token; use https.")
+            raise InvalidCallError(
+                "url: is plain http, where others could read the token: use https, token=False or allow_plain_http."
+            )
         return cls(found, address)
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:

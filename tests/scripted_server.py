@@ -10,6 +10,7 @@ request takes one step; one more than there are steps is answered with 599, whic
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Received:
 class ScriptedServer:
     """`requests`: what has arrived. `connections`: how many were ever made; `open_connections`: how many stand now."""
 
-    def __init__(self, *steps: Says | Resets | Hangs) -> None:
+    def __init__(self, *steps: Says | Resets | Hangs, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
         self.connections = 0
         self.open_connections = 0
@@ -131,10 +132,12 @@ class ScriptedServer:
                 pass  # a client that went away, or a connection that the script has reset
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if tls is not None:  # the handshake is the connection's thread's, not the listener's
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
 
-    def wait_until_all_are_closed(self, limit_s: float = 5.0) -> bool:
+    def wait_until_all_are_closed(self, limit_s: float = 60.0) -> bool:
         """False if the client still holds a connection after that time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.open_connections == 0, limit_s)

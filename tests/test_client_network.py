@@ -6,6 +6,10 @@ import asyncio
 import base64
 import json
 import logging
+import pickle
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +48,7 @@ from tests.scripted_server import Hangs, Resets, Says, ScriptedServer, unused_po
 TOKEN = "hf_a-token-that-nobody-may-see"  # noqa: S105  # made up
 WAV = tone_wav(0.1)
 REPLY = Says(200, json.dumps({"text": PHRASE, "request_id": "r-1"}).encode(), {"Content-Type": "application/json"})
-AT_ONCE = Retry(attempts=4, connection_attempts=3, total_s=5.0, first_wait_s=0.001, longest_wait_s=0.002)
+AT_ONCE = Retry(attempts=4, connection_attempts=3, total_s=60.0, first_wait_s=0.001, longest_wait_s=0.002)
 
 Call = Callable[..., Reply]
 
@@ -235,6 +239,27 @@ def test_what_on_wait_raises_ends_the_call(transcribe: Call) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.fixture(scope="module")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl here to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    command = (
+        "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=127.0.0.1 -keyout key -out certificate"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    return context
+
+
+def test_a_certificate_that_nobody_vouches_for_is_final(transcribe: Call, self_signed: ssl.SSLContext) -> None:
+    with ScriptedServer(REPLY, tls=self_signed) as server:
+        error = failure(transcribe, server.url)
+    assert (str(error), error.retryable, error.attempts) == ("The endpoint's certificate is not valid.", False, 1)
+    assert (server.connections, server.requests) == (1, [])
+
+
 # --- What is not -----------------------------------------------------------------------------------------------------
 
 REFUSALS: dict[int, type[RefusedError]] = {
@@ -259,6 +284,13 @@ def test_an_envelope_in_a_400_is_not_sent_again_though_it_might_succeed(transcri
     assert (type(error), error.retryable, len(server.requests)) == (CapacityError, True, 1)
 
 
+def test_errors_survive_pickling(transcribe: Call) -> None:
+    with ScriptedServer(Says(413, b"too much")) as server:
+        error = failure(transcribe, server.url)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
 def test_a_paused_endpoint(transcribe: Call) -> None:
     with ScriptedServer(Says(400, b"Bad Request: Invalid state")) as server:
         assert type(failure(transcribe, server.url)) is PausedError
@@ -280,16 +312,30 @@ def test_a_success_that_is_no_reply(transcribe: Call, body: bytes, message: str)
     assert (type(error), str(error), len(server.requests)) == (UnusableReplyError, message, 1)
 
 
+def test_an_answer_that_cannot_be_unpacked(transcribe: Call) -> None:
+    with ScriptedServer(Says(200, b"no gzip", {"Content-Encoding": "gzip"}), REPLY) as server:
+        error = failure(transcribe, server.url)
+    assert (str(error), error.attempts, error.retryable) == ("The answer cannot be read.", 1, False)
+
+
+def test_an_answer_without_end_is_not_kept(transcribe: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("client.clients._MAX_REPLY_BYTES", len(REPLY.body))
+    with ScriptedServer(REPLY, Says(200, REPLY.body + b" "), REPLY) as server:
+        assert transcribe(server.url).text == PHRASE
+        error = failure(transcribe, server.url)
+    assert (type(error), str(error)) == (UnusableReplyError, f"The answer is larger than {len(REPLY.body)} bytes.")
+
+
 def test_a_silent_endpoint_is_not_asked_twice(transcribe: Call) -> None:
-    with ScriptedServer(Hangs(0.5), REPLY) as server:
+    with ScriptedServer(Hangs(0.5), REPLY) as server:  # a second attempt would be answered
         error = failure(transcribe, server.url, how={"timeouts": Timeouts(answer_s=0.05)})
-    assert (type(error), len(server.requests)) == (TimedOutError, 1)
+    assert (type(error), error.attempts) == (TimedOutError, 1)
 
 
 def test_an_answer_that_drips_ends(transcribe: Call) -> None:
-    with ScriptedServer(Says(200, REPLY.body * 9, drips_s=0.02), REPLY) as server:
-        error = failure(transcribe, server.url, how={"timeouts": Timeouts(answer_s=0.1)})
-    assert str(error) == "The answer did not end within 0.1 s."
+    with ScriptedServer(Says(200, REPLY.body * 9, drips_s=0.05), REPLY) as server:
+        error = failure(transcribe, server.url, how={"timeouts": Timeouts(answer_s=1.0)})
+    assert str(error) == "The answer did not end within 1 s."
     assert len(server.requests) == 1
 
 
@@ -379,7 +425,7 @@ def test_one_client_serves_several_threads() -> None:
     together = threading.Barrier(4)
 
     def say(endpoint: Client) -> str:
-        together.wait(5)
+        together.wait(60)
         return endpoint.transcribe(WAV).text
 
     with ScriptedServer(*[REPLY] * 4) as server, Client(server.url, token=False) as endpoint, ThreadPoolExecutor(4) as pool:

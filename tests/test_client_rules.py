@@ -7,6 +7,7 @@ import base64
 import io
 import itertools
 import json
+import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,13 +20,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import InvalidCallError, Parameters, Retry, errors
+from client import InvalidCallError, Parameters, Retry, Timeouts, errors
 from client.address import Address, host_of
 from client.parameters import Outgoing, merged, outgoing
 from client.recording import ANY_AUDIO, media_type, read_recording
 from client.refusals import CODES, refusal
 from client.retry import retry_after_s
 from client.rules import Answer, Broken, Done, Outcome, Rules, Send, Wait
+from client.wire import broken as broken_by
+from client.wire import client_options
 from config import InferenceConfig
 from roundtable import errors as server_errors
 from tests.fakes import tone_wav
@@ -376,6 +379,12 @@ def test_a_value_that_is_no_json_is_refused(value: Any, send_as: Any) -> None:
     assert caught.value.__context__ is None
 
 
+def test_text_that_no_query_can_carry_is_refused() -> None:
+    with pytest.raises(InvalidCallError, match="do not fit into a query string") as caught:
+        outgoing(b"", "", {"language": "\ud800"}, "raw")
+    assert caught.value.__context__ is None
+
+
 def test_none_is_the_same_as_left_out() -> None:
     assert merged({"a": None, "b": 0}, {"c": None, "d": False}) == {"b": 0, "d": False}
 
@@ -478,3 +487,39 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 def test_a_send_shows_nothing_of_what_it_sends() -> None:
     send = Send("https://endpoint.test", outgoing(b"SECRET", "audio/wav", {"prompt": "SECRET"}, "base64"))
     assert "SECRET" not in repr(send) + repr(send.outgoing) + repr(Answer(200, b"SECRET"))
+
+
+def test_time_to_wake_up_is_added_to_the_time_to_answer() -> None:
+    timeouts = Timeouts(connect_s=1.0, answer_s=2.0)
+    held, not_held = (client_options(None, timeouts, scale_up_timeout_s)["timeout"] for scale_up_timeout_s in (600, None))
+    assert held == httpx2.Timeout(connect=1.0, read=602.0, write=60.0, pool=None)
+    assert not_held == httpx2.Timeout(connect=1.0, read=2.0, write=60.0, pool=None)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "again"),
+    [
+        (httpx2.ConnectTimeout("slow"), "No connection within 10 s.", True),
+        (httpx2.ReadTimeout("slow"), "The endpoint was silent for too long; it may still be at work on this.", False),
+        (
+            caused(httpx2.ConnectError("secret.test"), socket.gaierror(-2, "Name or service not known")),
+            *("The endpoint cannot be reached: its name is not known here.", True),
+        ),
+        (httpx2.ConnectError("secret.test"), "The endpoint cannot be reached: no connection.", True),
+        (httpx2.WriteError("secret"), "The connection broke before the answer was complete.", True),
+        (httpx2.ProxyError("secret"), "The proxy of the environment refused.", False),
+        (httpx2.InvalidURL("secret"), "The address cannot be used.", False),
+    ],
+)
+def test_what_a_failure_of_the_network_is_called(error: Any, message: str, again: bool) -> None:
+    outcome = broken_by(error, Timeouts())
+    assert (str(outcome.error), outcome.again, outcome.error.retryable) == (
+        message,
+        again,
+        again or isinstance(error, httpx2.ReadTimeout),
+    )
