@@ -91,7 +91,7 @@ $(VENV)/.pyannote: $(VENV)/.local requirements-pyannote.txt
 	@$(PIP) install -q -r requirements-pyannote.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt client/requirements.txt
 	@echo "Installing what tests and lint need: a minute or two."
 	@$(PIP) install -q -r requirements-dev.txt -c constraints.txt
 	@touch $@

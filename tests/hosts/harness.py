@@ -53,7 +53,9 @@ class Answer:
 
 
 class Running(Protocol):
-    """A host that is up."""
+    """A host that is up. `port` is where it listens on the loopback, 0 for one that does not speak HTTP."""
+
+    port: int
 
     def send(self, requests: Sequence[Request]) -> list[Answer]:
         """All at once; the answers are in the order of the requests."""
@@ -209,6 +211,8 @@ class _HttpHost:
 
 class _PlainHost:
     """No HTTP and no status, so a caller's fault (a ValueError) counts as 400 and everything else as 500."""
+
+    port = 0
 
     def __init__(self, process: subprocess.Popen[bytes], log_file: Path) -> None:
         self.process = process

@@ -37,7 +37,7 @@ hf-serve) # dies at import on 3.11, whatever its metadata says, and has no wheel
 toolkit)
   python=$(find_python 3.11)
   own=(torch==2.5.1 torchaudio==2.5.1 transformers==4.51.3 huggingface_hub==0.30.2 'starlette<1' orjson uvicorn)
-  tools=('hypothesis>=6.100' 'jiwer>=4,<5' 'pytest>=9,<10')
+  tools=('httpx2>=2,<3' 'hypothesis>=6.100' 'jiwer>=4,<5' 'pytest>=9,<10')
   ;;
 *)
   echo "usage: $0 hf-serve|toolkit FOLDER" >&2
