@@ -130,10 +130,16 @@ def test_after_no_way_back_the_next_failure_goes_to_the_last_good_state(tool: To
     good = tool.published()
     tool.ok("apply")
     canned.broken.add(tool.published(b" that is bad"))
-    hub.endpoints.script = ["good", "failed"]
+
+    def refuse_the_next(seen: Seen, phase: str) -> None:
+        if (seen.method, phase) == ("PUT", "after"):
+            hub.faults = [Fault("PUT", UPDATE, 403)]
+
+    hub.on_request = refuse_the_next
     assert tool.run("apply").code == 6
+    assert hub.live_revision("roundtable") in canned.broken
+    hub.on_request, hub.faults = lambda seen, phase: None, []
     canned.broken.add(tool.published(b" that is bad too"))
-    hub.endpoints.script = []
     ran = tool.run("apply")
     assert ran.code == 5
     assert f"roundtable is back at {good[:12]}, and verified" in ran.err
