@@ -22,24 +22,29 @@ def apply(deployment: Deployment, *, canary: bool, resend_secrets: bool) -> None
         )
     if specification.access == "protected":
         deployment.console.progress(PROTECTED)
-    wanted = State.wanted(specification, deployment.published())
-    _tell(deployment, change_to(deployment, wanted, verb="apply", canary=canary, resend_secrets=resend_secrets))
+    with deployment.records.locked():
+        wanted = State.wanted(specification, deployment.published())
+        done = change_to(deployment, wanted, verb="apply", canary=canary, resend_secrets=resend_secrets)
+    _tell(deployment, done)
 
 
 def rollback(deployment: Deployment, to: str | None) -> None:
     """To a release, with the settings that it was last verified with; without one, to the last good state but this."""
-    raw = deployment.endpoint()
-    there = State.there(raw)
+    with deployment.records.locked():
+        done = change_to(deployment, _rolled_back(deployment, to), verb="rollback")
+    _tell(deployment, done)
+
+
+def _rolled_back(deployment: Deployment, to: str | None) -> State:
+    there = State.there(deployment.endpoint())
     if to is None:
-        wanted = deployment.records.last_good(other_than=there.as_dict())
-        if wanted is None:
+        record = deployment.records.last_good(other_than=there)
+        if record is None:
             raise NotPublished("the journal knows no other state that was verified", "name a release with --to")
-    else:
-        commit = deployment.published(to)
-        good = [record.after for record in deployment.records.all() if record.outcome in GOOD]
-        known = [state for state in good if state.revision == commit]
-        wanted = known[-1] if known else State.stored({**there.as_dict(), "revision": commit})
-    _tell(deployment, change_to(deployment, wanted, verb="rollback"))
+        return record.whole_after(there)
+    commit = deployment.published(to)
+    known = [record for record in deployment.records.all() if record.outcome in GOOD and record.after.revision == commit]
+    return known[-1].whole_after(there) if known else State.stored({**there.as_dict(), "revision": commit})
 
 
 def _tell(deployment: Deployment, done: Done) -> None:

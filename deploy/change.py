@@ -7,18 +7,16 @@ followed by another: it finds what is there, keeps to the snapshot of the first,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from deploy.canary import remove_canary, try_canary
 from deploy.deployment import Deployment
-from deploy.errors import DeployError, EndpointProblem, HubRefused, NotInPlace, NotRestored
+from deploy.errors import DeployError, EndpointGone, EndpointProblem, HubRefused, NotInPlace, NotRestored
 from deploy.hub import Raw
 from deploy.records import GOOD, UNFINISHED, Record
-from deploy.smoke import Checked, demand, rows, smoke
+from deploy.smoke import Checked
 from deploy.state import Change, State, changes
-from deploy.waiting import wait_until_serving
-
-LOG_LINES = 10
-"""Of the container's log, shown when it did not come up."""
+from deploy.verify import show_log, unforeseen, wait_and_verify
 
 _SERVING_OR_SOON = ("running", "scaledToZero", "pending", "initializing", "updating", "paused")
 
@@ -43,7 +41,7 @@ def change_to(deployment: Deployment, wanted: State, *, verb: str, canary: bool 
     secrets = deployment.secret_values()
     cut_off = _cut_off(deployment)
     resend_secrets = resend_secrets or not _secrets_are_there(deployment, secrets, cut_off)
-    _remove_canary(deployment)
+    remove_canary(deployment)
     raw = hub.endpoint(namespace, name)
     there = State.there(raw) if raw is not None else None
     found = changes(there, wanted) if there is not None else []
@@ -55,46 +53,50 @@ def change_to(deployment: Deployment, wanted: State, *, verb: str, canary: bool 
         return Done("unchanged", (), raw)
 
     before, was_paused = there, state == "paused"
-    if cut_off is not None:
-        deployment.console.progress("the run before this one was cut off: what was there before it stays the way back")
-        before, was_paused = cut_off.before, cut_off.values["was_paused"]
+    unsettled = deployment.records.unsettled()
+    if unsettled is not None and there is not None:
+        deployment.console.progress("what is there was never verified: the state before it stays the way back")
+        before, was_paused = unsettled.whole_before(there), unsettled.values["was_paused"]
     names = sorted(secrets)
     record = deployment.records.begin(verb, before, wanted, was_paused=was_paused, secrets=names, step="begun")
     if cut_off is not None:
         cut_off.write(outcome="cut_off")
     try:
         if canary and raw is not None:
-            _try_canary(deployment, wanted, secrets, record)
+            try_canary(deployment, wanted, secrets, record)
         record.write(step="sending")
         send = bool(found) or resend_secrets or state not in _SERVING_OR_SOON
-        raw, newer_than = _send(deployment, raw, there, wanted, secrets, send)
+        raw, in_doubt = _send(deployment, raw, there, wanted, secrets, send)
         record.write(step="waiting")
-        raw, checked = _verify(deployment, name, wanted, newer_than)
+        changed_from = state if in_doubt or cut_off is not None else None
+        raw, checked = wait_and_verify(deployment, name, wanted, changed_from)
+    except EndpointGone as problem:
+        if record.outcome != UNFINISHED:
+            raise
+        record.write(outcome="gone", failure=problem.reason)  # whoever deleted it did not ask for another
+        raise
     except EndpointProblem as problem:
         if record.outcome != UNFINISHED:
             raise  # the canary's: nothing else was touched
-        _show_log(deployment, name)
-        raise _restored(deployment, record, before, was_paused, problem) from None
+        went_wrong = problem
     except DeployError as error:
+        if record.outcome != UNFINISHED:
+            raise
         if isinstance(error, HubRefused) and record.values["step"] != "waiting":
             record.write(outcome="refused", failure=error.reason)
         else:  # it stays unfinished, and the next run goes on from it
             record.write(failure=error.reason)
             error.next_step += "; `apply` goes on from where this run stopped"
         raise
-    record.write(outcome="verified", step="done", checked=[vars(one) for one in checked])
-    return Done("verified", found, raw, checked)
-
-
-def verify(deployment: Deployment, raw: Raw, expected: State) -> list[Checked]:
-    """The smoke test, shown line by line. Raises `SmokeFailed`."""
-    say, bounds = deployment.console.progress, deployment.specification.smoke
-    say(f"smoke test of {raw['name']}")
-    checked = smoke(deployment.caller, raw, expected=expected, token=deployment.token, bounds=bounds)
-    for verdict, what, found in rows(checked)[1:]:
-        say(f"  {verdict}  {what}: {found}")
-    demand(checked, raw["name"])
-    return checked
+    except Exception as error:
+        if record.values["step"] not in ("sending", "waiting"):
+            raise
+        went_wrong = unforeseen(name, error)
+    else:
+        record.write(outcome="verified", step="done", checked=[vars(one) for one in checked])
+        return Done("verified", found, raw, checked)
+    show_log(deployment, name)
+    raise _restored(deployment, record, before, was_paused, went_wrong)  # out here: no cause that quotes an answer
 
 
 def _cut_off(deployment: Deployment) -> Record | None:
@@ -121,35 +123,20 @@ def _refuse_not_in_place(found: Sequence[Change]) -> None:
 
 def _send(
     deployment: Deployment, raw: Raw | None, there: State | None, wanted: State, secrets: dict[str, str], send: bool
-) -> tuple[Raw, str | None]:
-    """Returns what the API says, and its time of before where something was changed."""
+) -> tuple[Raw, bool]:
+    """Returns what the API says, and whether its state may for a while still be that of before."""
     hub, namespace, name, say = deployment.hub, deployment.namespace, deployment.name, deployment.console.progress
     if raw is None or there is None:
         say(f"creating {namespace}/{name}")
-        return hub.create(namespace, name, wanted.create_arguments(secrets)), None
-    newer_than = None
+        return hub.create(namespace, name, wanted.create_arguments(secrets)), False
     if send:
         say(f"updating {namespace}/{name}")
-        newer_than = raw["status"]["updatedAt"]
         raw = hub.update(namespace, name, wanted.update_arguments(there, secrets))
     if raw["status"]["state"] == "paused":
         say(f"{name} is paused: resuming it")
         raw = hub.resume(namespace, name)
-    return raw, newer_than
-
-
-def _verify(deployment: Deployment, name: str, wanted: State, newer_than: str | None) -> tuple[Raw, list[Checked]]:
-    raw = wait_until_serving(
-        deployment.hub,
-        deployment.namespace,
-        name,
-        revision=wanted.revision,
-        token=deployment.token,
-        newer_than=newer_than,
-        patience=deployment.patience,
-        progress=deployment.console.progress,
-    )
-    return raw, verify(deployment, raw, wanted)
+        return raw, True
+    return raw, send
 
 
 def _restored(
@@ -166,7 +153,7 @@ def _restored(
         else:
             say(f"restoring {name} to {before.revision[:12]}")
             raw = deployment.endpoint()
-            newer_than = raw["status"]["updatedAt"]
+            state = raw["status"]["state"]
             raw = hub.update(namespace, name, before.update_arguments(State.there(raw), deployment.secret_values()))
             if was_paused:
                 hub.pause(namespace, name)
@@ -174,7 +161,7 @@ def _restored(
             else:
                 if raw["status"]["state"] == "paused":
                     hub.resume(namespace, name)
-                _verify(deployment, name, before, newer_than)
+                wait_and_verify(deployment, name, before, state)
                 outcome, kept = "restored", f"back at {before.revision[:12]}, and verified"
     except DeployError as error:
         record.write(outcome="not_restored", restoring_failed=error.reason)
@@ -184,40 +171,3 @@ def _restored(
         )
     record.write(outcome=outcome, step="done")
     return type(problem)(f"{problem.reason}. {name} is {kept}", problem.next_step)
-
-
-def _try_canary(deployment: Deployment, wanted: State, secrets: dict[str, str], record: Record) -> None:
-    """The same on a second endpoint, which is gone afterwards whatever happens. Raises `EndpointProblem`."""
-    name, say = deployment.specification.canary, deployment.console.progress
-    one = replace(wanted, min_replicas=1, max_replicas=1)
-    record.write(step="canary")
-    say(f"canary: creating {name}")
-    try:
-        deployment.hub.create(deployment.namespace, name, one.create_arguments(secrets))
-        _verify(deployment, name, one, None)
-    except EndpointProblem as problem:
-        _show_log(deployment, name)
-        record.write(outcome="canary_failed", failure=problem.reason)
-        reason = f"canary: {problem.reason}. {deployment.name} was not touched"
-        raise type(problem)(reason, problem.next_step) from None
-    finally:
-        say(f"canary: deleting {name}")
-        deployment.hub.delete(deployment.namespace, name)
-
-
-def _remove_canary(deployment: Deployment) -> None:
-    """One that a run which was killed has left."""
-    name = deployment.specification.canary
-    if deployment.hub.endpoint(deployment.namespace, name) is not None:
-        deployment.console.progress(f"deleting {name}, which a run before this one has left")
-        deployment.hub.delete(deployment.namespace, name)
-
-
-def _show_log(deployment: Deployment, name: str) -> None:
-    try:
-        log = deployment.hub.logs(deployment.namespace, name)
-    except DeployError as error:
-        deployment.console.progress(f"its log: {error.reason}")
-        return
-    for line in log.splitlines()[-LOG_LINES:]:
-        deployment.console.progress(f"  log: {line}")

@@ -9,7 +9,8 @@
     │   ├── NotPublished             not_published        nothing on the Hub to deploy, or no such release
     │   ├── NotThere                 not_there            or this token may not see it
     │   ├── NotInPlace               not_in_place         the endpoint would have to be made anew
-    │   └── NoEndpoint               no_endpoint
+    │   ├── NoEndpoint               no_endpoint
+    │   └── InProgress               in_progress          another run works on the same endpoint
     ├── HubRefused               3   the Hub's: the token, its rights, or the quota
     │   ├── Unauthorized             unauthorized
     │   ├── Forbidden                forbidden
@@ -22,6 +23,7 @@
     └── EndpointProblem          5   the endpoint's; what state it was left in is in the message
         ├── EndpointFailed           endpoint_failed      failed, updateFailed
         ├── EndpointPaused           endpoint_paused      somebody paused it while we waited
+        ├── EndpointGone             endpoint_gone        somebody deleted it while we waited
         ├── NotReady                 not_ready            not healthy in time
         ├── SmokeFailed              smoke_failed
         └── NotRestored              not_restored     6   neither the new nor the old state is running
@@ -100,6 +102,12 @@ class NoEndpoint(CommandError):
     code = "no_endpoint"
 
 
+class InProgress(CommandError):
+    """Another run, with the same journal, is changing this endpoint."""
+
+    code = "in_progress"
+
+
 class HubRefused(DeployError):
     """The Hub understood, and said no."""
 
@@ -172,6 +180,12 @@ class EndpointPaused(EndpointProblem):
     """It was paused while we waited for it to run."""
 
     code = "endpoint_paused"
+
+
+class EndpointGone(EndpointProblem):
+    """It was deleted while we waited for it to run."""
+
+    code = "endpoint_gone"
 
 
 class NotReady(EndpointProblem):

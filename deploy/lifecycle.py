@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from deploy.change import verify
+from deploy.canary import remove_canary
 from deploy.console import table
 from deploy.deployment import Deployment
-from deploy.errors import NoEndpoint, NotPublished
+from deploy.errors import DeployError, NoEndpoint, NotPublished
 from deploy.plan import change_lines, cost_of
 from deploy.state import State, changes
+from deploy.verify import verify
 from deploy.waiting import wait_until_serving
 
 
@@ -73,7 +74,8 @@ def pause(deployment: Deployment) -> None:
 def resume(deployment: Deployment) -> None:
     """Start it again, and wait until it serves."""
     raw = deployment.endpoint()
-    if raw["status"]["state"] == "paused":
+    was = raw["status"]["state"]
+    if was == "paused":
         raw = deployment.hub.resume(deployment.namespace, deployment.name)
     raw = wait_until_serving(
         deployment.hub,
@@ -81,7 +83,7 @@ def resume(deployment: Deployment) -> None:
         deployment.name,
         revision=raw["model"]["revision"],
         token=deployment.token,
-        newer_than=None,
+        changed_from=was if was == "paused" else None,
         patience=deployment.patience,
         progress=deployment.console.progress,
     )
@@ -89,7 +91,16 @@ def resume(deployment: Deployment) -> None:
 
 
 def delete(deployment: Deployment, yes: bool) -> None:
-    """Show what would go; with `--yes`, delete it. The repository on the Hub stays."""
+    """Show what would go; with `--yes`, delete it, and a canary that was left. The repository on the Hub stays."""
+    if not yes:
+        _delete(deployment, yes)
+        return
+    with deployment.records.locked():
+        remove_canary(deployment)
+        _delete(deployment, yes)
+
+
+def _delete(deployment: Deployment, yes: bool) -> None:
     raw = deployment.endpoint()
     there, cost = State.there(raw), cost_of(deployment)
     saved = f", up to ${cost['per_hour_most']:.2f} an hour" if cost is not None else ""
@@ -98,7 +109,11 @@ def delete(deployment: Deployment, yes: bool) -> None:
         deployment.console.result({"deleted": False, "endpoint": deployment.name}, [what, "nothing deleted: --yes deletes it"])
         return
     record = deployment.records.begin("delete", there, there, was_paused=raw["status"]["state"] == "paused", secrets=[])
-    deployment.hub.delete(deployment.namespace, deployment.name)
+    try:
+        deployment.hub.delete(deployment.namespace, deployment.name)
+    except DeployError as error:
+        record.write(outcome="refused", failure=error.reason)
+        raise
     record.write(outcome="deleted")
     deployment.console.result({"deleted": True, "endpoint": deployment.name}, [what, "deleted; the model repository stays"])
 

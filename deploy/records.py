@@ -1,24 +1,34 @@
 """The journal of an endpoint: one JSON file for each change, written before the change and at each step of it.
 
 So a run that was killed leaves behind what it was doing and what was there before; the next one goes on from that. No secret
-is in a record, only the names.
+is in a record, only the names. Where a variable held one, the record has the mask in its place, and nothing is put back from
+it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import CommandError
-from deploy.secrets import Mask
-from deploy.state import State
+from deploy.errors import CommandError, InProgress
+from deploy.secrets import MASKED, Mask
+from deploy.state import State, changes
 
 UNFINISHED = "unfinished"
 GOOD = ("verified",)
+_UNSETTLED = (UNFINISHED, "cut_off", "not_restored")
+_TOUCHED_NOTHING = ("refused", "canary_failed")
+
+_MAY_HOLD_SECRETS = ("env", "image")
+"""Of a state: what people write freely. The rest are commits, names and numbers, and a short secret that happens to be a part
+of one is not hidden by hiding it there."""
 
 
 class Record:
@@ -42,15 +52,42 @@ class Record:
     def after(self) -> State:
         return State.stored(self.values["after"])
 
+    def whole_before(self, there: State) -> State | None:
+        """`before`, to be put back. What the mask hides is taken from what is there. Raises `CommandError` where it is not."""
+        return None if self.before is None else self._whole(self.before, there)
+
+    def whole_after(self, there: State) -> State:
+        """The same of `after`."""
+        return self._whole(self.after, there)
+
+    def _whole(self, state: State, there: State) -> State:
+        env = {name: there.env.get(name, value) if MASKED in value else value for name, value in state.env.items()}
+        hidden = sorted(name for name, value in env.items() if MASKED in value)
+        if MASKED in json.dumps(dict(state.image)):
+            hidden.append("image")
+        if hidden:
+            raise CommandError(
+                f"{self.path.name} of the journal hides a secret in {', '.join(hidden)}, so that state cannot be put back",
+                f"name secrets under `secrets`; then move {self.path.name} out of the journal, and apply",
+            )
+        return replace(state, env=env)
+
+    def _masked(self) -> dict[str, Any]:
+        masked: dict[str, Any] = self._mask.json(self.values)
+        for side in ("before", "after"):
+            if self.values[side] is not None:
+                masked[side] = self.values[side] | {name: masked[side][name] for name in _MAY_HOLD_SECRETS}
+        return masked
+
     def write(self, **values: Any) -> None:
         self.values |= values
         part = self.path.with_suffix(".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._mask.json(self.values), indent=2) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(self._masked(), indent=2) + "\n", encoding="utf-8")
             os.replace(part, self.path)
         except OSError as error:
-            problem = CommandError(f"the journal cannot be written: {error.strerror}", "make --journal a folder with room")
+            problem = _unwritable(error)
         else:
             return
         raise problem  # out here: the cause quotes a path
@@ -65,14 +102,15 @@ class Records:
         self._now = now or (lambda: datetime.now(UTC))
 
     def all(self) -> list[Record]:
-        return [Record(file, _read(file), self._mask) for file in sorted(self._folder.glob("*.json"))]
+        return [Record(file, _read(file), self._mask) for file in sorted(self._folder.glob("[0-9]" * 5 + ".json"))]
 
     def last(self) -> Record | None:
         return next(reversed(self.all()), None)
 
     def begin(self, verb: str, before: State | None, after: State, **values: Any) -> Record:
         """A new record, on the disk when this returns."""
-        number = len(self.all()) + 1
+        last = self.last()  # and not their count: one may have been taken away
+        number = int(last.path.stem) + 1 if last is not None else 1
         path = self._folder / f"{number:05}.json"
         begun: dict[str, Any] = {
             "verb": verb,
@@ -86,12 +124,44 @@ class Records:
         record.write()
         return record
 
-    def last_good(self, other_than: Mapping[str, Any] | None = None) -> State | None:
-        """The newest state that was verified, and is not `other_than`."""
+    def last_good(self, other_than: State) -> Record | None:
+        """The newest whose state was verified, and is not `other_than`, to which the API may have added fields."""
         for record in reversed(self.all()):
-            if record.outcome in GOOD and record.values["after"] != other_than:
-                return record.after
+            if record.outcome in GOOD and changes(other_than, record.after):
+                return record
         return None
+
+    def unsettled(self) -> Record | None:
+        """The one that left behind what is there, where that was never verified: its `before` is the way back."""
+        touched = [record for record in self.all() if record.outcome not in _TOUCHED_NOTHING]
+        return touched[-1] if touched and touched[-1].outcome in _UNSETTLED else None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else with this journal changes the endpoint meanwhile. Whoever is killed lets go. Raises `InProgress`."""
+        problem: CommandError = InProgress(
+            "another run is changing this endpoint", "wait until it has ended; `status` shows how far it is"
+        )
+        file = None
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = (self._folder / "lock").open("w")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            problem = _unwritable(error)
+        else:
+            with file:
+                yield
+            return
+        if file is not None:
+            file.close()
+        raise problem  # out here: the cause quotes a path
+
+
+def _unwritable(error: OSError) -> CommandError:
+    return CommandError(f"the journal cannot be written: {error.strerror}", "make --journal a folder with room")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -89,20 +89,22 @@ def rows(checked: Sequence[Checked]) -> list[tuple[str, str, str]]:
 
 def _reply_checks(way: str, answer: Answer, took_s: float, expected: State, bounds: Smoke, reference: str) -> list[Checked]:
     checked = [
-        Checked(f"{way}: answered", answer.status == 200, f"status {answer.status}{_code(answer)}"),
+        Checked(f"{way}: answered", answer.status == 200 and answer.reply is not None, _answered(answer)),
         Checked(f"{way}: latency", took_s <= bounds.max_latency_s, f"{took_s:.1f} s, at most {bounds.max_latency_s:g}"),
     ]
     reply = answer.reply
     if answer.status != 200 or reply is None:
         return checked
     missing = [key for key in KEYS if key not in reply]
-    checked.append(Checked(f"{way}: keys", not missing, f"missing: {', '.join(missing)}" if missing else "all"))
-    if missing:
+    other = [] if missing else _of_another_kind(reply, expected)
+    found = f"missing: {', '.join(missing)}" if missing else f"of another kind: {', '.join(other)}" if other else "all"
+    checked.append(Checked(f"{way}: keys", not missing and not other, found))
+    if missing or other:
         return checked
     rate = word_error_rate(reply["text"], reference)
     checked.append(Checked(f"{way}: words", rate <= bounds.max_wer, f"WER {rate:.2f}, at most {bounds.max_wer:g}"))
     if "DIARIZATION_MODEL" in expected.env:
-        heard = len({turn["speaker"] for turn in reply["speakers"] if turn.get("speaker") is not None})
+        heard = len({str(turn["speaker"]) for turn in reply["speakers"] if turn.get("speaker") is not None})
         checked.append(Checked(f"{way}: speakers", heard == SPEAKERS, f"{heard} of {SPEAKERS}"))
     if "SUMMARIZE_MODEL" in expected.env:
         checked.append(Checked(f"{way}: summary", bool(reply["summarize"]), f"{len(reply['summarize'])} part(s)"))
@@ -110,6 +112,20 @@ def _reply_checks(way: str, answer: Answer, took_s: float, expected: State, boun
     outcome = reply.get("outcome")
     checked.append(Checked(f"{way}: outcome", outcome == "ok", str(outcome)))
     return checked
+
+
+def _of_another_kind(reply: Mapping[str, Any], expected: State) -> list[str]:
+    """The keys whose values cannot be looked at, of those that are: a broken revision may answer anything."""
+    turns, models = reply["speakers"], reply.get("models") or {}
+    good = {
+        "text": isinstance(reply["text"], str),
+        "chunks": isinstance(reply["chunks"], list),
+        "speakers": "DIARIZATION_MODEL" not in expected.env
+        or (isinstance(turns, list) and all(isinstance(turn, Mapping) for turn in turns)),
+        "summarize": "SUMMARIZE_MODEL" not in expected.env or isinstance(reply["summarize"], list),
+        "models": isinstance(models, Mapping),
+    }
+    return [key for key, is_good in good.items() if not is_good]
 
 
 def _models_check(way: str, served: Mapping[str, str], expected: State) -> Checked:
@@ -135,6 +151,11 @@ def word_error_rate(heard: str, said: str) -> float:
         for j, other in enumerate(hypothesis, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
     return row[-1] / max(1, len(reference))
+
+
+def _answered(answer: Answer) -> str:
+    unread = ", nothing that the client can read" if answer.status == 200 and answer.reply is None else ""
+    return f"status {answer.status}{_code(answer)}{unread}"
 
 
 def _code(answer: Answer) -> str:

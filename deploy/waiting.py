@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from deploy.errors import EndpointFailed, EndpointPaused, NoEndpoint, NotReady
+from deploy.errors import EndpointFailed, EndpointGone, EndpointPaused, NotReady
 from deploy.hub import Hub, Raw
 
 HEALTHY_TIMES = 3
 """So often in a row it has to be running, on the revision that is meant, and healthy."""
+
+SETTLE_S = 60.0
+"""So long the API may go on showing the state of before, which is the old container's. No answer of it says which container
+it speaks of: `updatedAt` and the revision are those of what was asked for, at once."""
 
 
 Clock = Callable[[], float]
@@ -37,25 +41,27 @@ def wait_until_serving(
     *,
     revision: str,
     token: SecretStr | None,
-    newer_than: str | None,
+    changed_from: str | None,
     patience: Patience,
     progress: Callable[[str], None],
 ) -> Raw:
     """What the API says once it serves `revision` and is healthy, three times running.
 
-    `newer_than`: the API's time of the state before, where something was changed: what is not newer is still that one. An
-    endpoint scaled to zero is woken by the look at its health. Raises `EndpointFailed`, `EndpointPaused`, `NoEndpoint` or
-    `NotReady`.
+    `changed_from`: the state before, where something was changed: until another was seen, or `SETTLE_S` have passed, or half
+    of the patience, it is taken as the old container's. An endpoint scaled to zero is woken by the look at its health. Raises
+    `EndpointFailed`, `EndpointPaused`, `EndpointGone` or `NotReady`.
     """
     begun, healthy, told = patience.clock(), 0, ""
+    settled_s = min(SETTLE_S, patience.limit_s / 2)
+    is_new = changed_from is None
     while True:
         raw = hub.endpoint(namespace, name)
         if raw is None:
-            raise NoEndpoint(f"{name} is gone: somebody deleted it while we waited", "`apply` makes it anew")
+            raise EndpointGone(f"{name} is gone: somebody deleted it while we waited", "`apply` makes it anew")
         status = raw["status"]
         state, message = status["state"], status.get("message") or ""
         health: int | None = None
-        is_new = newer_than is None or status["updatedAt"] > newer_than
+        is_new = is_new or state != changed_from or patience.clock() - begun >= settled_s
         if is_new and state in ("failed", "updateFailed"):
             raise EndpointFailed(f"{name} is {state}: {message}", "`logs` shows why; mend it, publish and apply again")
         if is_new and state == "paused":

@@ -94,6 +94,13 @@ def test_a_good_endpoint_passes() -> None:
         ({**GOOD, "models": {}}, "models (asr is none)"),
         ({**GOOD, "outcome": "degraded"}, "outcome (degraded)"),
         ({key: value for key, value in GOOD.items() if key != "chunks"}, "keys (missing: chunks)"),
+        ({**GOOD, "text": 7}, "keys (of another kind: text)"),
+        ({**GOOD, "chunks": {}}, "keys (of another kind: chunks)"),
+        ({**GOOD, "speakers": None}, "keys (of another kind: speakers)"),
+        ({**GOOD, "speakers": ["A", "B"]}, "keys (of another kind: speakers)"),
+        ({**GOOD, "speakers": [{"speaker": {}}]}, "speakers (1 of 2)"),
+        ({**GOOD, "summarize": None}, "keys (of another kind: summarize)"),
+        ({**GOOD, "models": ["asr"]}, "keys (of another kind: models)"),
     ],
 )
 def test_a_reply_that_is_wrong_in_one_way(reply: Mapping[str, Any], reason: str) -> None:
@@ -105,6 +112,7 @@ def test_a_reply_that_is_wrong_in_one_way(reply: Mapping[str, Any], reason: str)
     [
         ("raw", Answer(400), "raw audio: answered (status 400)"),
         ("base64", Answer(500, "engine_failed"), "base64 JSON: answered (status 500, engine_failed)"),
+        ("base64", Answer(200), "base64 JSON: answered (status 200, nothing that the client can read)"),
         ("base64", Answer(None), "base64 JSON: answered (status None)"),
         ("no token", Answer(200, reply=GOOD), "no token is refused (status 200)"),
         ("bad request", Answer(400), "a bad request gets our error (status 400)"),
