@@ -49,6 +49,7 @@ class DeployError(Exception):
 class CommandError(DeployError):
     """To be mended in the command line, `endpoint.yaml`, a file or the environment."""
 
+    code = "command"
     exit_code = 2
 
 
