@@ -192,7 +192,7 @@ class _Workplace:
         return token
 
     def _hub(self, token: Any) -> Hub:
-        return Hub(token, hub_url=self.options.hub_url, api_url=self.options.api_url, sleep=self._sleep)
+        return Hub(token, hub_url=self.options.hub_url, api_url=self.options.api_url, sleep=self._sleep, mask=self.console.mask)
 
     def results(self) -> Mapping[str, Any] | None:
         path: Path | None = self.options.results

@@ -17,6 +17,7 @@ from huggingface_hub.hf_api import RepoFile
 from pydantic import SecretStr
 
 from deploy.errors import DeployError, Forbidden, Gated, HubBusy, HubDown, NotThere, QuotaReached, Rejected, Unauthorized
+from deploy.secrets import Mask
 
 _Answer = TypeVar("_Answer")
 Raw = dict[str, Any]
@@ -30,19 +31,29 @@ LONGEST_PAUSE_S = 60.0
 CALL_LIMIT_S = 60.0
 """Of one HTTP call. The client itself has no limit."""
 
+_MOST_QUOTED = 300
+"""Characters of what the Hub says."""
+
 Sleep = Callable[[float], None]
 
 
 class Hub:
-    """One account's view. `sleep` takes seconds; tests pass one that does not wait."""
+    """One account's view. `sleep` takes seconds; tests pass one that does not wait. `mask`: for what the Hub says."""
 
     def __init__(
-        self, token: SecretStr, *, hub_url: str | None = None, api_url: str | None = None, sleep: Sleep = time.sleep
+        self,
+        token: SecretStr,
+        *,
+        hub_url: str | None = None,
+        api_url: str | None = None,
+        sleep: Sleep = time.sleep,
+        mask: Mask | None = None,
     ) -> None:
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)  # its lines quote addresses and bodies
         self._token = token.get_secret_value()
         self._api = HfApi(endpoint=hub_url, token=self._token)
         self._sleep = sleep
+        self._mask = mask or Mask([token])
         _UTILS.get_session().timeout = CALL_LIMIT_S
         if api_url is not None:
             # No argument and no variable moves it. It is read at every call, so this does.
@@ -200,7 +211,7 @@ class Hub:
         try:
             return call()
         except errors.HfHubHTTPError as error:
-            ours = _translated(what, error)
+            ours = _translated(what, error, self._mask)
         except _connection_errors():
             ours = HubDown(f"the Hub cannot be reached for {what}", "check the network, then run the same command again")
         except (KeyError, TypeError, ValueError):  # the client's own, when it takes an answer apart
@@ -212,9 +223,9 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     return (_UTILS.httpx.TransportError,)  # httpx or httpx2, by the client's version
 
 
-def _translated(what: str, error: errors.HfHubHTTPError) -> DeployError:
+def _translated(what: str, error: errors.HfHubHTTPError, mask: Mask) -> DeployError:
     status = error.response.status_code
-    said = " ".join((error.server_message or "").split())[:300]
+    said = " ".join(mask.text(error.server_message or "").split())[:_MOST_QUOTED]  # masked whole: half a secret is one too
     quoted = f": {said}" if said else ""
     if isinstance(error, errors.GatedRepoError):
         return Gated(f"{what} is gated, and this token may not read it", "accept its conditions on the Hub with that account")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 
 _SHORTEST_PART = 8
@@ -50,7 +49,7 @@ def _one(character: str) -> str:
     ways = [
         rf"\\*{re.escape(character)}",
         rf"(?i:{quoted})",
-        *(rf"\\+(?i:{re.escape(way[1:])})" for way in _as_json(character)),
+        *_backslashed(character),
         rf"(?i:&#(?:x0*{code:x}|0*{code});)",
     ]
     if (entity := html.escape(character)) != character:
@@ -58,8 +57,8 @@ def _one(character: str) -> str:
     return f"(?:{'|'.join(ways)})"
 
 
-def _as_json(character: str) -> list[str]:
-    """`\\uXXXX`, twice for what is beyond the first plane, and Python's `\\xXX`."""
+def _backslashed(character: str) -> list[str]:
+    """As `\\uXXXX`, twice for what is beyond the first plane, and `\\xXX`; with more backslashes for text within text."""
     wide = character.encode("utf-16-be", errors="surrogatepass").hex()
-    ways = ["".join(rf"\u{wide[at : at + 4]}" for at in range(0, len(wide), 4)), json.dumps(character)[1:-1]]
-    return [way for way in [*ways, rf"\x{ord(character):02x}"] if way.startswith("\\")]
+    units = "".join(rf"\\+(?i:u{wide[at : at + 4]})" for at in range(0, len(wide), 4))
+    return [units, rf"\\+(?i:x{ord(character):02x})"]
