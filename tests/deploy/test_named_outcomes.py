@@ -14,7 +14,8 @@ from deploy import commands
 from deploy.console import shown
 from deploy.manifest import ROOT
 from tests.deploy.harness import ENDPOINT_YAML, Ran, Tool
-from tests.fake_hub.server import FakeHub, Fault, Reply
+from tests.fake_hub.backends import Reply
+from tests.fake_hub.server import FakeHub, Fault
 
 ENDPOINT = "/v2/endpoint/me/roundtable"
 TOKEN = "hf_abcdefghijklmnopqrstuvwx"  # noqa: S105  # nobody's
