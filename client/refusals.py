@@ -75,7 +75,7 @@ def refusal(status: int, body: bytes, mask: Callable[[str], str] = str) -> Refus
     text = body.decode("utf-8", "replace")
     kept = mask(text)[:_KEPT_CHARACTERS]
     kind, message = _by_status(status)
-    ours = _envelope(text)
+    ours = _envelope(text, mask)
     if ours is not None:
         shown = " ".join(mask(ours.message).split())[:_SHOWN_CHARACTERS]
         return CODES.get(ours.code, kind)(
@@ -103,7 +103,7 @@ def _by_status(status: int) -> tuple[type[RefusedError], str]:
     return InvalidRequestError, "The endpoint does not take this request."
 
 
-def _envelope(body: str) -> _Envelope | None:
+def _envelope(body: str, mask: Callable[[str], str]) -> _Envelope | None:
     """Ours, if it is in there. Hosts wrap it at most twice, once as an object and once as text."""
     value: Any = body
     for _ in range(5):
@@ -115,14 +115,17 @@ def _envelope(body: str) -> _Envelope | None:
         if not isinstance(value, dict):
             return None
         if value.keys() >= {"code", "message", "retryable", "request_id"}:
-            return _checked(value)
+            return _checked(value, mask)
         value = value.get("error", value.get("detail"))
     return None
 
 
-def _checked(value: dict[str, Any]) -> _Envelope | None:
+def _checked(value: dict[str, Any], mask: Callable[[str], str]) -> _Envelope | None:
     code, message, retryable, request_id = (value[key] for key in ("code", "message", "retryable", "request_id"))
     if not (isinstance(code, str) and _CODE.fullmatch(code) and isinstance(message, str) and isinstance(retryable, bool)):
         return None
-    named = request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else ""
+    if code not in CODES and mask(code) != code:  # somebody gives back what was sent
+        return None
+    ours = isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) and mask(request_id) == request_id
+    named = str(request_id) if ours else ""
     return _Envelope(code, message, retryable, named)

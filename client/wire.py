@@ -14,6 +14,7 @@ import httpx2
 
 from client.address import Address
 from client.errors import ConnectionFailedError, InvalidCallError, NoReplyError, TimedOutError, UnusableReplyError
+from client.masking import Mask
 from client.parameters import Outgoing
 from client.rules import Answer, Broken
 
@@ -42,6 +43,7 @@ class Bearer(httpx2.Auth):
     def __init__(self, token: str, address: Address) -> None:
         self.__token = token
         self.__address = address
+        self.mask = Mask(token)
 
     @classmethod
     def find(cls, token: str | Literal[False] | None, address: Address, allow_plain_http: bool) -> Bearer | None:
@@ -66,9 +68,6 @@ class Bearer(httpx2.Auth):
         if self.__address.redirected(str(request.url)) is not None:
             request.headers["Authorization"] = f"Bearer {self.__token}"
         yield request
-
-    def mask(self, text: str) -> str:
-        return text.replace(self.__token, "***")
 
     def __repr__(self) -> str:
         return "Bearer(***)"

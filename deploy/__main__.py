@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
+_WRONG = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError:  # a full disk, most likely, found only when the last of it was written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("error: what was to be printed could not be written", file=sys.stderr)
+        return _WRONG
     except KeyboardInterrupt:
         print("interrupted; the next apply goes on from here", file=sys.stderr)
         return _INTERRUPTED

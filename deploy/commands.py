@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from deploy import lifecycle
 from deploy.apply import apply, rollback
@@ -15,9 +19,10 @@ from deploy.calling import Caller
 from deploy.check import check, wheels_resolve
 from deploy.console import Console
 from deploy.deployment import Deployment
-from deploy.errors import CommandError, DeployError, NotThere, SecretMissing
+from deploy.errors import CommandError, DeployError, NotThere, SecretMissing, Unforeseen
 from deploy.hub import Hub, Sleep
 from deploy.manifest import ROOT
+from deploy.model_card import refuse_results
 from deploy.plan import plan
 from deploy.presets import PRESETS, models_of, render
 from deploy.publish import publish
@@ -35,6 +40,7 @@ exit codes:
   4    the Hub is busy or cannot be reached; run the same command again
   5    the endpoint is not good; the state before it is back, or it is paused: the message says which
   6    the endpoint is not good, and going back failed: look at it
+  70   a fault of this tool itself; look at `status` and `history`
   130  interrupted; the next apply goes on
 
 Your token is HF_TOKEN, another source that --token names, or that of `hf auth login`. A source is env:NAME, file:PATH or stdin.
@@ -69,12 +75,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--canary", action="store_true", help="try it on a second endpoint first")
     command.add_argument("--resend-secrets", action="store_true", help="send the secrets though nothing else has changed")
     command = add("rollback", "Go back to the last good state, or to a release.", _rollback)
-    command.add_argument("--to", metavar="RELEASE", help="a release or commit of the model repository")
+    command.add_argument("--to", type=_revision, metavar="RELEASE", help="a release or commit of the model repository")
     command = add("smoke", "Send the shipped recording to the running endpoint, and check what comes back.", _smoke)
-    command.add_argument("--release", help="what it should serve (default: the newest publication)")
+    command.add_argument("--release", type=_revision, help="what it should serve (default: the newest publication)")
     add("status", "Show the endpoint, and how it differs from endpoint.yaml.", _of(lifecycle.status))
     command = add("logs", "Show the last lines of the container's log.", _logs)
-    command.add_argument("--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
+    command.add_argument("--lines", type=_count, default=100, metavar="N", help="how many (default: 100)")
     add("pause", "Stop the endpoint: no cost, until it is resumed.", _of(lifecycle.pause))
     add("resume", "Start a paused endpoint, and wait until it serves.", _of(lifecycle.resume))
     command = add("delete", "Show what would be deleted; with --yes, delete the endpoint.", _delete)
@@ -93,23 +99,69 @@ def run(
     root: Path = ROOT,
 ) -> int:
     """Parse and run. Returns the exit code; argparse itself exits with 2, or with 0 after `--help`."""
-    options = parser().parse_args(arguments)
-    console = Console(as_json=options.json, mask=Mask())
+    given = sys.argv[1:] if arguments is None else arguments
+    console = Console(as_json="--json" in given, mask=Mask())
     try:
+        options = parser().parse_args(given)
         refuse_debug(environment)
         code: int | None = options.action(_Workplace(options, console, environment, caller, sleep, clock, root))
         return code or 0
+    except _WrongCommandLine as wrong:
+        return _ended(console, wrong.problem, say=False)
     except DeployError as error:
+        return _ended(console, error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a path of the command line, or where the output goes: all others are told where they happen
+        kind = os.strerror(error.errno) if error.errno is not None else type(error).__name__
+        problem: DeployError = CommandError(f"a file or an output cannot be used: {kind}", "look at the paths, and for room")
+    except Exception as error:  # whatever it is, a script wants a named outcome, and its text may hold anything
+        problem = Unforeseen(f"a fault of this tool: {type(error).__name__}", "`status` shows what is there; report the fault")
+    return _ended(console, problem)
+
+
+def _ended(console: Console, error: DeployError, say: bool = True) -> int:
+    """Tell how it ended, as lines unless that is done, and as JSON where that was asked for. Returns the exit code."""
+    if say:
         console.progress(f"error: {error.reason}")
         console.progress(f"next: {error.next_step}")
-        if options.json:
+    if console.as_json:
+        with suppress(OSError):  # the output may be what went wrong; the line above has said so
             console.result({"error": {"code": error.code, "reason": error.reason, "next_step": error.next_step}}, [])
-        return error.exit_code
+    return error.exit_code
+
+
+class _WrongCommandLine(SystemExit):
+    def __init__(self, problem: CommandError) -> None:
+        super().__init__(problem.exit_code)
+        self.problem = problem
 
 
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES, **options)
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Without what was typed: it may be a token in the wrong place."""
+        problem = CommandError(_untyped(message), f"`{self.prog} --help` shows what there is")
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: error: {problem.reason}", file=sys.stderr)
+        raise _WrongCommandLine(problem)
+
+
+def _untyped(message: str) -> str:
+    """argparse's message without the user's words."""
+    named = re.fullmatch(r"argument ([A-Za-z/, -]+): (.*)", message, re.DOTALL)
+    if named is None:
+        required = message.startswith("the following arguments are required: ")
+        return message if required else "there is an argument that this does not take"
+    name, reason = named.groups()
+    if reason.startswith("invalid choice"):
+        _, _, choices = reason.rpartition("(choose from ")
+        return f"argument {name}: must be one of {choices.rstrip(')')}"
+    if reason.startswith(("expected ", "must be ", "not allowed with ")):
+        return f"argument {name}: {reason}"
+    return f"argument {name}: not valid"
 
 
 class _Adder:
@@ -126,11 +178,33 @@ class _Adder:
         shared.add_argument("--json", action="store_true", help="the result as JSON on stdout; progress stays on stderr")
         shared.add_argument("--token", type=_source, metavar="SOURCE", help="where your token is; default: env:HF_TOKEN")
         shared.add_argument("--journal", type=Path, default=Path(".deploy"), metavar="DIR", help="default: .deploy")
-        shared.add_argument("--timeout", type=float, default=30.0, metavar="MINUTES", help="to wait for it (default: 30)")
-        shared.add_argument("--poll", type=float, default=5.0, metavar="SECONDS", help="between looks (default: 5)")
+        shared.add_argument("--timeout", type=_positive, default=30.0, metavar="MINUTES", help="to wait for it (default: 30)")
+        shared.add_argument("--poll", type=_positive, default=5.0, metavar="SECONDS", help="between looks (default: 5)")
         shared.add_argument("--hub-url", default=None, metavar="URL", help=f"default: {HUB_URL}")
         shared.add_argument("--api-url", default=None, metavar="URL", help="of the endpoint API, with its version")
         return command
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("must be a number greater than 0")
+    return number
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return int(text)
+
+
+def _revision(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", text):
+        raise argparse.ArgumentTypeError("must be the name of a release, or a commit")
+    return text
 
 
 def _source(text: str) -> str:
@@ -192,21 +266,21 @@ class _Workplace:
         return token
 
     def _hub(self, token: Any) -> Hub:
-        return Hub(token, hub_url=self.options.hub_url, api_url=self.options.api_url, sleep=self._sleep)
+        return Hub(token, hub_url=self.options.hub_url, api_url=self.options.api_url, sleep=self._sleep, mask=self.console.mask)
 
     def results(self) -> Mapping[str, Any] | None:
         path: Path | None = self.options.results
         if path is None:
             return None
         try:
-            results: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return results if {"recordings", "machine"} <= set(results) else _refuse_results()
-        except (OSError, ValueError):
-            return _refuse_results()
-
-
-def _refuse_results() -> Mapping[str, Any]:
-    raise CommandError("--results: no figures of `python -m evaluation.run --json`", "run that, and name its file") from None
+            results = json.loads(path.read_text(encoding="utf-8"))
+            refuse_results(results)
+        except (OSError, ValueError, RecursionError):
+            raise CommandError(
+                "--results: no figures of `python -m evaluation.run --json`", "run that, and name its file"
+            ) from None
+        found: Mapping[str, Any] = results
+        return found
 
 
 def _of(verb: Callable[[Deployment], None]) -> Callable[[_Workplace], None]:
@@ -229,8 +303,12 @@ def _init(workplace: _Workplace) -> None:
     Specification.parse(text, options.file.name)  # the names that were given may be no names
     if options.file.exists() and not options.force:
         raise CommandError(f"{options.file.name} is there already", "--force replaces it, --file names another")
-    options.file.parent.mkdir(parents=True, exist_ok=True)
-    options.file.write_text(text, encoding="utf-8")
+    try:
+        options.file.parent.mkdir(parents=True, exist_ok=True)
+        options.file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = f"{options.file.name} cannot be written: {os.strerror(error.errno or 0)}"
+        raise CommandError(reason, "name another with --file") from None
     workplace.console.result({"file": str(options.file), "pinned": commits}, [f"wrote {options.file}; read it, then `check`"])
 
 

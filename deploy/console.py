@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from deploy.secrets import Mask
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Console:
@@ -15,17 +18,22 @@ class Console:
 
     def __init__(self, *, as_json: bool, mask: Mask, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.mask = mask
-        self._as_json = as_json
+        self.as_json = as_json
         self._out = out
         self._err = err
 
     def progress(self, line: str) -> None:
-        print(self.mask.text(line), file=self._err or sys.stderr, flush=True)
+        print(shown(self.mask.text(line)), file=self._err or sys.stderr, flush=True)
 
     def result(self, data: Any, lines: Iterable[str]) -> None:
         """`data` with `--json`, else `lines`."""
-        text = json.dumps(self.mask.json(data), indent=2) if self._as_json else self.mask.text("\n".join(lines))
+        text = json.dumps(self.mask.json(data), indent=2) if self.as_json else shown(self.mask.text("\n".join(lines)))
         print(text, file=self._out or sys.stdout, flush=True)
+
+
+def shown(text: str) -> str:
+    """`text` with its control characters made visible: a log could otherwise steer the terminal that shows it."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -20,6 +20,7 @@
     ├── HubUnavailable           4   nobody's: try again
     │   ├── HubBusy                  hub_busy             429
     │   └── HubDown                  hub_down             5xx, or no connection
+    ├── Unforeseen              70   this tool's: a fault that nobody thought of; `unforeseen`
     └── EndpointProblem          5   the endpoint's; what state it was left in is in the message
         ├── EndpointFailed           endpoint_failed      failed, updateFailed
         ├── EndpointPaused           endpoint_paused      somebody paused it while we waited
@@ -51,6 +52,7 @@ class DeployError(Exception):
 class CommandError(DeployError):
     """To be mended in the command line, `endpoint.yaml`, a file or the environment."""
 
+    code = "command"
     exit_code = 2
 
 
@@ -162,6 +164,13 @@ class HubDown(HubUnavailable):
     """An answer of 500 or more, or none, and still after waiting."""
 
     code = "hub_down"
+
+
+class Unforeseen(DeployError):
+    """A fault of this tool."""
+
+    code = "unforeseen"
+    exit_code = 70
 
 
 class EndpointProblem(DeployError):

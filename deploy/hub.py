@@ -7,16 +7,17 @@ in to. Reads are repeated when the Hub is busy or away; a write is repeated only
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
-from huggingface_hub.hf_api import RepoFile
 from pydantic import SecretStr
 
 from deploy.errors import DeployError, Forbidden, Gated, HubBusy, HubDown, NotThere, QuotaReached, Rejected, Unauthorized
+from deploy.secrets import Mask
 
 _Answer = TypeVar("_Answer")
 Raw = dict[str, Any]
@@ -30,19 +31,29 @@ LONGEST_PAUSE_S = 60.0
 CALL_LIMIT_S = 60.0
 """Of one HTTP call. The client itself has no limit."""
 
+_MOST_QUOTED = 300
+"""Characters of what the Hub says."""
+
 Sleep = Callable[[float], None]
 
 
 class Hub:
-    """One account's view. `sleep` takes seconds; tests pass one that does not wait."""
+    """One account's view. `sleep` takes seconds; tests pass one that does not wait. `mask`: for what the Hub says."""
 
     def __init__(
-        self, token: SecretStr, *, hub_url: str | None = None, api_url: str | None = None, sleep: Sleep = time.sleep
+        self,
+        token: SecretStr,
+        *,
+        hub_url: str | None = None,
+        api_url: str | None = None,
+        sleep: Sleep = time.sleep,
+        mask: Mask | None = None,
     ) -> None:
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)  # its lines quote addresses and bodies
         self._token = token.get_secret_value()
         self._api = HfApi(endpoint=hub_url, token=self._token)
         self._sleep = sleep
+        self._mask = mask or Mask([token])
         _UTILS.get_session().timeout = CALL_LIMIT_S
         if api_url is not None:
             # No argument and no variable moves it. It is read at every call, so this does.
@@ -52,7 +63,8 @@ class Hub:
 
     def token_role(self, token: SecretStr) -> str:
         """`read`, `write`, `fineGrained`, or another word of the Hub's, for any token."""
-        me = self._read("the account", lambda: self._api.whoami(token=token.get_secret_value()))
+        value = _header_fits(token)
+        me = self._read("the account", lambda: self._api.whoami(token=value))
         return str(me.get("auth", {}).get("accessToken", {}).get("role", "unknown"))
 
     def model(self, repository: str, revision: str | None = None) -> huggingface_hub.ModelInfo:
@@ -63,7 +75,7 @@ class Hub:
 
     def may_read(self, repository: str, token: SecretStr | None) -> None:
         """Raises `Gated`, `NotThere`, `Unauthorized` or `Forbidden` unless this token may read the model's files."""
-        value = token.get_secret_value() if token is not None else False
+        value = _header_fits(token) if token is not None else False
         self._read(repository, lambda: self._api.auth_check(repository, token=value))
 
     def hardware(self, namespace: str) -> list[huggingface_hub.InferenceEndpointHardware]:
@@ -75,13 +87,11 @@ class Hub:
     # --- The repository ----------------------------------------------------------------------------------------------
 
     def blobs(self, repository: str, revision: str) -> dict[str, str]:
-        """`{path: git blob sha}` of every file at a commit."""
+        """`{path: git blob sha}` of every file at a commit.
 
-        def listed() -> dict[str, str]:
-            tree = self._api.list_repo_tree(repository, revision=revision, recursive=True, token=self._token)
-            return {file.path: file.blob_id for file in tree if isinstance(file, RepoFile)}
-
-        return self._read(repository, listed)
+        One request for all: the client's listing by pages sleeps by itself for as long as the server asks, a day if it likes.
+        """
+        return {file.rfilename: str(file.blob_id) for file in self.model(repository, revision).siblings or ()}
 
     def tags(self, repository: str) -> dict[str, str]:
         """`{tag: commit}`."""
@@ -119,7 +129,7 @@ class Hub:
             found = self._read(name, lambda: self._api.get_inference_endpoint(name, namespace=namespace, token=self._token))
         except NotThere:
             return None
-        return dict(found.raw)
+        return _whole(found.raw)
 
     def create(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
         """A new endpoint. When the answer is lost, or says that it is there already, what is there is the answer."""
@@ -129,7 +139,7 @@ class Hub:
                     name,
                     lambda: self._api.create_inference_endpoint(name, namespace=namespace, token=self._token, **arguments),
                 )
-                return dict(made.raw)
+                return _whole(made.raw)
             except (HubDown, HubBusy, Rejected) as error:
                 found = self.endpoint(namespace, name)
                 if found is not None:
@@ -143,15 +153,15 @@ class Hub:
         changed = self._again(
             name, lambda: self._api.update_inference_endpoint(name, namespace=namespace, token=self._token, **arguments)
         )
-        return dict(changed.raw)
+        return _whole(changed.raw)
 
     def pause(self, namespace: str, name: str) -> Raw:
         paused = self._again(name, lambda: self._api.pause_inference_endpoint(name, namespace=namespace, token=self._token))
-        return dict(paused.raw)
+        return _whole(paused.raw)
 
     def resume(self, namespace: str, name: str) -> Raw:
         resumed = self._again(name, lambda: self._api.resume_inference_endpoint(name, namespace=namespace, token=self._token))
-        return dict(resumed.raw)
+        return _whole(resumed.raw)
 
     def delete(self, namespace: str, name: str) -> None:
         """One that is gone already counts as deleted."""
@@ -200,28 +210,46 @@ class Hub:
         try:
             return call()
         except errors.HfHubHTTPError as error:
-            ours = _translated(what, error)
+            ours = _translated(what, error, self._mask)
         except _connection_errors():
             ours = HubDown(f"the Hub cannot be reached for {what}", "check the network, then run the same command again")
-        except (KeyError, TypeError, ValueError):  # the client's own, when it takes an answer apart
+        except (LookupError, TypeError, ValueError, AttributeError):  # the client's own, when it takes an answer apart
             ours = HubDown(f"the Hub's answer for {what} is none that this client knows", "update huggingface_hub")
         raise ours  # out here: the cause holds the request, and with it the token
 
 
+def _whole(raw: Mapping[str, Any]) -> Raw:
+    """What the API may leave out, or give as null, put in its place: readers then need not ask."""
+    status = {**raw["status"]}
+    for name in ("message", "updatedAt"):
+        status[name] = status.get(name) or ""
+    status["url"] = status.get("url")
+    return {**raw, "status": status}
+
+
+def _header_fits(token: SecretStr) -> str:
+    """The token's text. Raises `Unauthorized` for one that no header can carry, and so the Hub has never made."""
+    value = token.get_secret_value()
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise Unauthorized("this token has characters that no token has", "put the token there, and no more")
+    return value
+
+
 def _connection_errors() -> tuple[type[Exception], ...]:
-    return (_UTILS.httpx.TransportError,)  # httpx or httpx2, by the client's version
+    """Also a redirect without end, an encoding that does not decode, and an address that is none."""
+    return (_UTILS.httpx.RequestError, _UTILS.httpx.InvalidURL)  # httpx or httpx2, by the client's version
 
 
-def _translated(what: str, error: errors.HfHubHTTPError) -> DeployError:
+def _translated(what: str, error: errors.HfHubHTTPError, mask: Mask) -> DeployError:
     status = error.response.status_code
-    said = " ".join((error.server_message or "").split())[:300]
+    said = " ".join(mask.text(error.server_message or "").split())[:_MOST_QUOTED]  # masked whole: half a secret is one too
     quoted = f": {said}" if said else ""
     if isinstance(error, errors.GatedRepoError):
         return Gated(f"{what} is gated, and this token may not read it", "accept its conditions on the Hub with that account")
     if status == 429:
         busy = HubBusy(f"the Hub is still too busy for {what}", "wait some minutes, then run the same command again")
         retry_after = error.response.headers.get("Retry-After", "")
-        busy.retry_after_s = float(retry_after) if retry_after.isdigit() else None
+        busy.retry_after_s = float(retry_after) if re.fullmatch("[0-9]+", retry_after) else None
         return busy
     if status >= 500:
         return HubDown(f"the Hub answered {status} for {what}", "run the same command again; status.huggingface.co has news")

@@ -5,6 +5,7 @@ A section without content is left out: no diarization, no summary, nothing measu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,10 @@ def model_card(
 
     Raises `InvalidSpecification` unless it is a valid card with nothing left to fill in.
     """
-    card = ModelCard(readme, ignore_metadata_errors=False)
+    try:
+        card = ModelCard(readme, ignore_metadata_errors=False)
+    except (ValueError, yaml.YAMLError):
+        raise InvalidSpecification("README.md is no model card: its front matter does not parse", _NEXT_STEP) from None
     models = specification.models.named()
     bases = [model.id for model in models.values() if model.on_the_hub]
     if bases:
@@ -102,6 +106,23 @@ def _results(results: Mapping[str, Any]) -> str:
     machine = results["machine"]
     rows += ["", f"By `python -m evaluation.run` at commit {machine['commit']}, on {machine['processor']}."]
     return "\n".join(rows)
+
+
+def refuse_results(results: object) -> None:
+    """Raises `ValueError` unless these are figures of `python -m evaluation.run --json`, as far as the card uses them."""
+    if not isinstance(results, dict):
+        raise ValueError("no object")
+    machine, recordings = results.get("machine"), results.get("recordings")
+    if not (isinstance(machine, dict) and all(isinstance(machine.get(name), str) for name in ("commit", "processor"))):
+        raise ValueError("machine")
+    if not (
+        isinstance(recordings, list) and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in recordings)
+    ):
+        raise ValueError("recordings")
+    for rate in (one.get(name) for one in recordings for name in ("wer", "der")):
+        value = rate.get("value", "none") if isinstance(rate, dict) else rate
+        if not (value is None or (isinstance(rate, dict) and isinstance(value, (int, float)) and math.isfinite(value))):
+            raise ValueError("rate")
 
 
 def _rate(rate: Mapping[str, Any] | None) -> str:

@@ -5,17 +5,16 @@ A source is `env:NAME`, `file:PATH` or `stdin`: never a value. What is printed o
 
 from __future__ import annotations
 
-import base64
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from deploy.errors import SecretExposed, SecretMissing
+from deploy.spellings import spelt
 
 SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|stdin")
 MASKED = "***"
@@ -58,22 +57,21 @@ def refuse_debug(environment: Mapping[str, str]) -> None:
 
 
 class Mask:
-    """Replaces every known secret, and whatever looks like a token, in text and in JSON values."""
+    """Replaces every known secret, however it is spelt, and whatever looks like a token, in text and in JSON values."""
 
     def __init__(self, values: Iterable[SecretStr] = ()) -> None:
-        self._known: set[str] = set()
+        self._known: dict[str, re.Pattern[str]] = {}
         for value in values:
             self.add(value)
 
     def add(self, secret: SecretStr) -> None:
         value = secret.get_secret_value()
-        if len(value) >= _SHORTEST_TO_MASK:
-            spellings = {value, quote(value, safe=""), base64.b64encode(value.encode()).decode()}
-            self._known |= spellings | {repr(value)[1:-1]}
+        if len(value) >= _SHORTEST_TO_MASK and value not in self._known:
+            self._known[value] = spelt(value)
 
     def text(self, text: str) -> str:
         for value in sorted(self._known, key=len, reverse=True):
-            text = text.replace(value, MASKED)
+            text = self._known[value].sub(MASKED, text)
         return TOKEN_LIKE.sub(MASKED, text)
 
     def json(self, value: Any) -> Any:

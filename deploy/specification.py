@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils._validators import validate_repo_id
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from config import ModelSettings
@@ -26,8 +28,17 @@ _REPOSITORY = r"^[\w.-]{1,96}/[\w.-]{1,96}$"
 _SECRET_NAMES = re.compile(r"TOKEN$|SECRET|PASSWORD|API_?KEY|CREDENTIAL")
 
 
+def is_repository(name: str) -> bool:
+    """Whether the Hub could have a repository of this name: its own client's rules, and no letter beyond ASCII."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return name.isascii() and re.match(_REPOSITORY, name) is not None and not name.startswith(".")
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
 
 class Model(_Part):
@@ -49,7 +60,7 @@ class Model(_Part):
     def _revision_fits(self) -> Model:
         if not self.on_the_hub and self.revision is not None:
             raise ValueError(f"revision is for models on the Hub; leave it away for '{self.id}'")
-        if self.on_the_hub and not re.match(_REPOSITORY, self.id):
+        if self.on_the_hub and not is_repository(self.id):
             raise ValueError("id must be OWNER/NAME of a model on the Hub, '.' or 'embedded'")
         return self
 
@@ -172,6 +183,20 @@ class Specification(_Part):
     """Licences of models that `check` lets pass."""
 
     smoke: Smoke = Smoke()
+
+    @field_validator("repository")
+    @classmethod
+    def _a_repository(cls, name: str) -> str:
+        if not is_repository(name):
+            raise ValueError("must be OWNER/NAME as the Hub allows it")
+        return name
+
+    @field_validator("namespace")
+    @classmethod
+    def _an_owner(cls, name: str) -> str:
+        if not is_repository(f"{name}/x"):
+            raise ValueError("must be the name of a user or an organisation")
+        return name
 
     @field_validator("settings", mode="before")
     @classmethod

@@ -19,14 +19,17 @@ def load_with_lines(text: str, name: str) -> tuple[Any, dict[Place, int]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         lines: dict[Place, int] = {}
-        if root is not None:
-            _walk(root, (), lines, name)
-        return yaml.safe_load(text), lines
+        if root is None:
+            return None, lines
+        _walk(root, (), lines, name, set())
+        return yaml.SafeLoader("").construct_document(root), lines
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
         problem = str(error.problem)
     except yaml.YAMLError:
         line, problem = "", "a character that YAML does not allow"
+    except RecursionError:
+        line, problem = "", "it is nested too deep"
     raise InvalidSpecification(f"{name}{line}: not YAML: {problem}", NEXT_STEP)  # out here: the cause quotes the file
 
 
@@ -37,16 +40,36 @@ def line_of(place: Place, lines: dict[Place, int]) -> int:
     return lines.get(place, 1)
 
 
-def _walk(node: Any, place: Place, lines: dict[Place, int], name: str) -> None:
-    lines[place] = node.start_mark.line + 1
+def _walk(node: Any, place: Place, lines: dict[Place, int], name: str, seen: set[int]) -> None:
+    line = lines[place] = node.start_mark.line + 1
+    if id(node) in seen:  # a few aliases of aliases are a billion values, and one of itself has no end
+        raise InvalidSpecification(f"{name}, line {line}: stands for another place as well (*alias)", "write the value out")
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        _refuse_unless_it_means_something(node, f"{name}, line {line}")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, str(key.value))
             line = key.start_mark.line + 1
             if inner in lines:
                 raise InvalidSpecification(f"{name}, line {line}: {key.value} is there twice", NEXT_STEP)
-            _walk(value, inner, lines, name)
+            if isinstance(key, yaml.ScalarNode):
+                _refuse_unless_it_means_something(key, f"{name}, line {line}")
+            _walk(value, inner, lines, name, seen)
             lines[inner] = line  # the key's: its value may begin further down
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(value, (*place, index), lines, name)
+            _walk(value, (*place, index), lines, name, seen)
+
+
+def _refuse_unless_it_means_something(node: yaml.ScalarNode, where: str) -> None:
+    """A date that no calendar has, or `!!int` before a word: PyYAML's constructors fail on these in ways of their own."""
+    try:
+        yaml.SafeLoader("").construct_object(node)
+    except yaml.YAMLError:
+        raise
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):
+        problem = InvalidSpecification(f"{where}: not a value of the kind that it looks like", NEXT_STEP)
+    else:
+        return
+    raise problem  # out here: the cause quotes the value

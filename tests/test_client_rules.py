@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import httpx2
 import pytest
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 
 from client import InvalidCallError, Parameters, Retry, Timeouts, errors
 from client.address import Address, host_of
+from client.masking import Mask
 from client.parameters import Outgoing, merged, outgoing
 from client.recording import ANY_AUDIO, media_type, read_recording
 from client.refusals import CODES, refusal
@@ -523,3 +525,56 @@ def test_what_a_failure_of_the_network_is_called(error: Any, message: str, again
         again,
         again or isinstance(error, httpx2.ReadTimeout),
     )
+
+
+# --- The token, given back -------------------------------------------------------------------------------------------
+
+_TOKEN = "hf_Client.Token-Client/Token+3"  # noqa: S105  # nobody's
+
+
+def _enveloped(**values: object) -> bytes:
+    whole = {"code": "engine_failed", "message": "It failed.", "retryable": False, "request_id": "r-1", **values}
+    return json.dumps({"error": json.dumps(whole)}).encode()
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        _TOKEN,
+        _TOKEN.lower(),
+        _TOKEN.upper(),
+        quote(_TOKEN, safe=""),
+        quote_plus(_TOKEN).replace("%2F", "%2f"),
+        _TOKEN.encode().hex(),
+        "".join(f"\\u{ord(letter):04x}" for letter in _TOKEN),
+        json.dumps(_TOKEN).strip('"').replace("/", "\\/"),
+        base64.b64encode(_TOKEN.encode()).decode().rstrip("="),
+        base64.urlsafe_b64encode(_TOKEN.encode()).decode().rstrip("="),
+    ],
+)
+def test_the_token_was_shown_in_an_errors_message(spelt: str) -> None:
+    error = refusal(500, _enveloped(message=f"bad <{spelt}>"), Mask(_TOKEN))
+    assert str(error) == "bad <***> (500, engine_failed, request r-1)"
+    assert spelt not in error.server_text
+
+
+@given(st.binary(max_size=9), st.binary(max_size=9))
+def test_the_token_was_shown_in_base64_of_more_than_it(before: bytes, after: bytes) -> None:
+    encoded = base64.b64encode(before + _TOKEN.encode() + after).decode()
+    shown = Mask(_TOKEN)(encoded)
+    assert "***" in shown
+    assert len(shown.replace("***", "")) <= (len(before) + len(after)) * 8 / 6 + 6  # theirs, what is shared, and padding
+
+
+def test_the_token_was_shown_as_a_request_id_or_a_code() -> None:
+    plain = "hf_clienttokenclienttoken0003"
+    for spelt in (plain, plain.upper(), base64.b64encode(plain.encode()).decode().rstrip("=")):
+        error = refusal(500, _enveloped(request_id=spelt), Mask(plain))
+        assert (error.code, error.request_id, str(error)) == ("engine_failed", "", "It failed. (500, engine_failed)")
+    error = refusal(500, _enveloped(code=plain), Mask(plain))
+    assert (error.code, error.request_id, str(error)) == ("", "", "The endpoint failed. (500)")
+    assert plain not in error.server_text
+
+
+def test_the_mask_shows_itself_nowhere() -> None:
+    assert repr(Mask(_TOKEN)) == "Mask(***)"

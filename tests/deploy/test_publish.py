@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import yaml
 from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from deploy.errors import InvalidSpecification, SecretExposed
 from deploy.manifest import ROOT, SHIPPED, lay_out, shipped_files
@@ -175,10 +176,62 @@ def test_names_of_releases_and_blobs() -> None:
     assert release_name({"a": b"12"}) != release_name({"a1": b"2"})
 
 
-def test_a_shipped_name_that_is_missing_is_an_error(small: Tool) -> None:
-    shutil.rmtree(small.root / "roundtable")
-    with pytest.raises(FileNotFoundError):
-        shipped_files(small.root)
+def test_a_shipped_name_that_is_missing_or_a_dangling_link_ends_with_a_reason(small: Tool, hub: FakeHub) -> None:
+    (small.root / "LICENSE").unlink()
+    ran = small.run("publish", "--json")
+    assert (ran.code, ran.json()["error"]["code"]) == (2, "command")
+    assert ran.json()["error"]["reason"] == "LICENSE: not there, or not readable; nothing was published"
+    (small.root / "LICENSE").symlink_to("/nonexistent")
+    assert small.run("plan").err.startswith("error: LICENSE: not of the package")
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize("name", [".env", "x.py.orig", ".handler.py.swp", "notes.pdf", ".hidden/x.py", "nosuffix"])
+def test_publish_sent_hidden_files_and_what_editors_leave_behind(small: Tool, hub: FakeHub, name: str) -> None:
+    (small.root / "roundtable" / name).parent.mkdir(exist_ok=True)
+    (small.root / "roundtable" / name).write_text("x")
+    ran = small.run("publish")
+    assert ran.code == 2
+    assert f"roundtable/{name}" in ran.err
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize("name", ["link.txt", "folder"])
+def test_publish_sent_what_a_link_points_at(small: Tool, hub: FakeHub, name: str) -> None:
+    (small.folder / "outside.txt").write_text("private notes")
+    (small.root / "roundtable" / name).symlink_to(small.folder / "outside.txt" if name == "link.txt" else small.folder)
+    assert f"error: roundtable/{name}: not of the package" in small.run("publish").err
+    assert hub.writes() == []
+
+
+_UNKNOWN = f"hf_{'q' * 30}"
+_OF_TWO_LINES = "alpha-secret-line-1\nbravo-secret-line-2"
+_SPELLINGS = {
+    "utf-16": f"t = {PASSPHRASE}".encode("utf-16"),
+    "utf-16-be": f"t = {_UNKNOWN}".encode("utf-16-be"),
+    "base64": base64.b64encode(PASSPHRASE.encode()),
+    "base64 of user and secret": base64.b64encode(f"user:{PASSPHRASE}".encode()),
+    "base64 of an unknown token": base64.b64encode(_UNKNOWN.encode()),
+    "two lines": f"x = {_OF_TWO_LINES}\n".encode(),
+    "two lines of windows": _OF_TWO_LINES.replace("\n", "\r\n").encode(),
+    "one of two lines": b"bravo-secret-line-2",
+    "a variable of a shell": b"OPENAI_API_KEY=abcdefghijklmnopqrstuvwxyz0123456789\n",
+    "a short password": b"DB_PASSWORD=hunter2hunter2\n",
+    "under a longer name": b'openai_api_key = "abcdefghijklmnopqrstuvwxyz"\n',
+}
+
+
+@pytest.mark.parametrize("content", _SPELLINGS.values(), ids=_SPELLINGS.keys())
+def test_publish_sent_a_secret_in_another_spelling(content: bytes) -> None:
+    with pytest.raises(SecretExposed) as caught:
+        refuse_secrets({"a.txt": content}, [SecretStr(PASSPHRASE), SecretStr(_OF_TWO_LINES)])
+    assert caught.value.reason == "a.txt, line 1, holds what looks like a secret; nothing was published"
+
+
+def test_publish_sent_a_secret_as_the_name_of_a_file() -> None:
+    with pytest.raises(SecretExposed) as caught:
+        refuse_secrets({f"roundtable/{_UNKNOWN}.txt": b""})
+    assert caught.value.reason == "the name of a file holds what looks like a secret; nothing was published"
 
 
 def test_the_deploy_token_is_looked_for_too(small: Tool) -> None:

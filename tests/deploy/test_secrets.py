@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -12,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from deploy.errors import SecretExposed
-from deploy.secrets import Mask, refuse_debug
+from deploy.secrets import MASKED, Mask, refuse_debug
 from deploy.state import State, changes
-from tests.deploy.harness import Tool
+from tests.deploy.harness import PASSPHRASE, Tool
 from tests.deploy.test_smoke import EXPECTED
 from tests.fake_hub.server import FakeHub, Fault
 
@@ -41,6 +45,67 @@ def test_a_known_secret_is_masked_in_any_json(around: Any, place: str) -> None:
 def test_what_looks_like_a_token_is_masked_though_nobody_named_it() -> None:
     token = f"hf_{'a' * 34}"
     assert Mask().text(f"Bearer {token}.") == "Bearer ***."
+
+
+_ODD = 'p\u00e4ss"w\u00f6rt/x y & \U0001f600'
+_SPELLINGS = {
+    "as it is": (_ODD, _ODD),
+    "form": (quote_plus(_ODD), _ODD),
+    "path": (quote(_ODD), _ODD),
+    "lower-case percent": (re.sub("%..", lambda found: found[0].lower(), quote(_ODD, safe="")), _ODD),
+    "json": (json.dumps(_ODD)[1:-1], _ODD),
+    "json without ascii": (json.dumps(_ODD, ensure_ascii=False)[1:-1], _ODD),
+    "json in json": (json.dumps(json.dumps(_ODD))[3:-3], _ODD),
+    "repr": (repr(_ODD)[1:-1], _ODD),
+    "html": (html.escape(_ODD), _ODD),
+    "hex": (_ODD.encode().hex(), _ODD),
+    "lines in json": (json.dumps("first line\nsecond line")[1:-1], "first line\nsecond line"),
+    "lines of windows": ("first line\r\nsecond line", "first line\nsecond line"),
+    "lines joined": ("first line second line", "first line\nsecond line"),
+    "one line": ("second line", "first line\nsecond line"),
+}
+
+
+@pytest.mark.parametrize(("said", "secret"), _SPELLINGS.values(), ids=_SPELLINGS.keys())
+def test_a_secret_in_another_spelling_was_shown(said: str, secret: str) -> None:
+    assert Mask([SecretStr(secret)]).text(f"<{said}>") == "<***>"
+
+
+@given(_SECRET.filter(lambda secret: len(secret) > 9), st.binary(max_size=8), st.binary(max_size=8), st.booleans())
+def test_the_base64_of_a_text_with_a_secret_was_shown(secret: str, before: bytes, after: bytes, url: bool) -> None:
+    encode = base64.urlsafe_b64encode if url else base64.b64encode
+    shown = Mask([SecretStr(secret)]).text(encode(before + secret.encode() + after).decode().rstrip("="))
+    assert MASKED in shown
+    # What is left has at most the bytes around the secret, and two letters at each end that it shares with them.
+    assert len(shown.replace(MASKED, "")) <= (len(before) + len(after)) * 8 / 6 + 4
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("x" * 270 + " was three-plain-words-that-are-long", "three-plain-words-that-are-long"),
+        ("x" * 283 + f" hf_{'k' * 30}", PASSPHRASE),
+        ("got alpha-secret-1\nbravo-secret-2", "alpha-secret-1\nbravo-secret-2"),
+    ],
+    ids=["cut", "a token that is cut", "two lines"],
+)
+def test_a_part_of_a_secret_was_shown_where_the_hubs_words_are_cut(tool: Tool, hub: FakeHub, said: str, secret: str) -> None:
+    tool.published()
+    tool.ok("apply")
+    tool.environment["PASSPHRASE"] = secret
+    hub.faults = [Fault("GET", "/v2/endpoint/me/roundtable/logs", 400, message=said)]
+    ran = tool.run("logs", "--json")
+    assert ran.code == 3
+    assert "***" in ran.json()["error"]["reason"]
+    assert not re.search("three-plain|hf_k|secret-[12]", ran.out + ran.err)
+
+
+def test_a_secret_of_two_lines_was_shown_in_the_log(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    tool.ok("apply")
+    tool.environment["PASSPHRASE"] = "alpha-secret-1\nbravo-secret-2"  # noqa: S105
+    hub.endpoints.by_name["roundtable"].log = "boot with alpha-secret-1\nbravo-secret-2\nend\n"
+    assert tool.ok("logs", "--json").json() == {"lines": ["boot with ***", "***", "end"]}
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])

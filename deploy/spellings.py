@@ -1,0 +1,64 @@
+"""The ways in which a secret can stand in text: as it is, escaped for a URL, JSON or HTML, as base64 or as hex.
+
+A server that quotes a request seldom quotes it letter by letter, so looking for the value alone would miss it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+
+_SHORTEST_PART = 8
+"""Characters of a line of a secret, or of its base64, that are looked for by themselves. Shorter ones are in any text."""
+
+_WHITE = r"(?:\s|\+|%(?:20|0[aAdD9])|\\+[nrt])+"
+_LETTERS_OF_A_BYTE = 8 / 6
+_SHIFTED = (0, 2, 3)
+"""Base64 letters that also depend on what stands before, by how many bytes of it share the first group."""
+
+
+def spelt(value: str) -> re.Pattern[str]:
+    """Finds `value` in text, in any of its spellings, and each of its lines by itself where it has several."""
+    lines = {line.strip() for line in value.splitlines()}
+    looked_for = [value, *sorted((line for line in lines if len(line) >= _SHORTEST_PART), key=len, reverse=True)]
+    encoded = [part for one in looked_for for part in _encoded(one.encode(errors="surrogatepass"))]
+    return re.compile("|".join(map(_escaped, dict.fromkeys([*looked_for, *encoded]))))
+
+
+def _encoded(value: bytes) -> list[str]:
+    """Hex, and base64 of both alphabets, wherever in a longer text the value begins; without what its neighbours decide."""
+    found = [value.hex(), value.hex().upper()]
+    for before, first in enumerate(_SHIFTED):
+        whole = base64.b64encode(bytes(before) + value).decode()
+        part = whole[first : int((before + len(value)) * _LETTERS_OF_A_BYTE)]
+        found += [part, part.replace("+", "-").replace("/", "_")]
+    return [part for part in found if len(part) >= _SHORTEST_PART]
+
+
+def _escaped(text: str) -> str:
+    """A pattern for `text` whose every character may be escaped or not; white space stands for any white space."""
+    return "".join(_WHITE if run.isspace() else "".join(map(_one, run)) for run in re.split(r"(\s+)", text) if run)
+
+
+def _one(character: str) -> str:
+    if character.isascii() and (character.isalnum() or character == "_"):
+        return character  # no encoder touches it, and most secrets are made of these
+    quoted = "".join(f"%{byte:02x}" for byte in character.encode(errors="surrogatepass"))
+    code = ord(character)
+    ways = [
+        rf"\\*{re.escape(character)}",
+        rf"(?i:{quoted})",
+        *_backslashed(character),
+        rf"(?i:&#(?:x0*{code:x}|0*{code});)",
+    ]
+    if (entity := html.escape(character)) != character:
+        ways.append(re.escape(entity))
+    return f"(?:{'|'.join(ways)})"
+
+
+def _backslashed(character: str) -> list[str]:
+    """As `\\uXXXX`, twice for what is beyond the first plane, and `\\xXX`; with more backslashes for text within text."""
+    wide = character.encode("utf-16-be", errors="surrogatepass").hex()
+    units = "".join(rf"\\+(?i:u{wide[at : at + 4]})" for at in range(0, len(wide), 4))
+    return [units, rf"\\+(?i:x{ord(character):02x})"]
