@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from deploy.records import Records
 from deploy.secrets import Mask
 from tests.deploy.harness import ENDPOINT_YAML, Tool
@@ -30,6 +32,7 @@ def test_a_short_secret_that_is_a_part_of_a_commit_does_not_spoil_the_way_back(t
     assert hub.live_revision("roundtable") == first
 
 
+@pytest.mark.alone
 def test_a_variable_that_the_journal_hides_is_not_restored_as_the_mask(tool: Tool, hub: FakeHub) -> None:
     tool.published()
     tool.ok("apply")
