@@ -32,7 +32,7 @@ demo-tiny: $(VENV)/.pyannote
 
 test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev ## The whole suite
-	$(PY) -m pytest -m "not alone" $(WORKERS)
+	$(PY) -m pytest $(WORKERS)
 
 lint: $(VENV)/.dev ## ruff (format and rules) and mypy --strict
 	$(PY) -m ruff format --check .

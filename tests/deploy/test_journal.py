@@ -32,7 +32,6 @@ def test_a_short_secret_that_is_a_part_of_a_commit_does_not_spoil_the_way_back(t
     assert hub.live_revision("roundtable") == first
 
 
-@pytest.mark.alone
 def test_a_variable_that_the_journal_hides_is_not_restored_as_the_mask(tool: Tool, hub: FakeHub) -> None:
     tool.published()
     tool.ok("apply")

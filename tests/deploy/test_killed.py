@@ -17,9 +17,6 @@ from tests.deploy.harness import ENDPOINT_YAML, Tool
 from tests.fake_hub.backends import CannedBackend
 from tests.fake_hub.server import FakeHub, Seen
 
-# In a worker that has run the other suites before, the process is not killed; why has not been found out yet.
-pytestmark = pytest.mark.alone
-
 KILLS = [(number, phase) for number in range(1, 14) for phase in ("before", "after")]
 """At each request of an apply, before it is carried out and before it is answered."""
 

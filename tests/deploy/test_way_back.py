@@ -96,7 +96,6 @@ def test_the_old_container_is_not_verified_as_the_new_one(tool: Tool, hub: FakeH
     assert [record["outcome"] for record in tool.journal()] == ["verified", "restored"]
 
 
-@pytest.mark.alone
 def test_after_a_kill_the_old_container_is_not_verified_as_the_new_one(
     tool: Tool, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

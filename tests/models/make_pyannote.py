@@ -24,8 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # pyannote reads both when it is imported
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # pyannote reads it when it is imported
 
 import lightning
 import numpy as np
