@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.canary import remove_canary, try_canary
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, EndpointGone, EndpointProblem, HubRefused, NotInPlace, NotRestored
-from deploy.hub import Raw
+from deploy.hub_answers import Raw
 from deploy.records import GOOD, UNFINISHED, Record
 from deploy.smoke import Checked
 from deploy.state import Change, State, changes

@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from deploy.calling import Caller
 from deploy.console import Console
-from deploy.errors import CommandError, NoEndpoint, NotPublished, NotThere, SecretMissing
-from deploy.hub import Hub, Raw
+from deploy.errors import NoEndpoint, NotPublished, NotThere, SecretMissing
+from deploy.hub import Hub
+from deploy.hub_answers import Raw
 from deploy.manifest import ROOT, shipped_files
 from deploy.records import Records
-from deploy.secrets import read_secret
+from deploy.secrets import read_secret, refuse_short
 from deploy.specification import Specification
 from deploy.waiting import Patience
 
@@ -44,11 +45,14 @@ class Deployment:
         return self.specification.namespace
 
     def secrets(self) -> dict[str, SecretStr]:
-        """Those that endpoint.yaml names, read once: standard input can be read no second time. Raises `SecretMissing`."""
+        """Those that endpoint.yaml names, read once: standard input can be read no second time. Raises
+        `SecretMissing`, and `SecretExposed` for one that is too short.
+        """
         if self._secrets is None:
             found = {}
             for name, source in self.specification.secrets.items():
                 found[name] = read_secret(source, name=name, environment=self.environment)
+                refuse_short(found[name], name=name)
                 self.console.mask.add(found[name])
             self._secrets = found
         return self._secrets
@@ -86,11 +90,7 @@ class Deployment:
             raise NotPublished(f"{what} is not on the Hub, or this token may not see it", "`publish` puts it there") from None
 
     def shipped(self) -> dict[str, bytes]:
-        try:
-            return shipped_files(self.root)
-        except FileNotFoundError:
-            problem = CommandError("a file that is shipped is missing from this folder", "`git status` shows which")
-        raise problem  # out here: the cause quotes a path
+        return shipped_files(self.root)
 
     def release_of(self, commit: str) -> str | None:
         """The tag of a commit, if it has one."""

@@ -16,11 +16,11 @@ import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
 from pydantic import SecretStr
 
-from deploy.errors import DeployError, Forbidden, Gated, HubBusy, HubDown, NotThere, QuotaReached, Rejected, Unauthorized
+from deploy.errors import HubBusy, HubDown, NotThere, Rejected, Unauthorized
+from deploy.hub_answers import Raw, connection_errors, translated, whole
 from deploy.secrets import Mask
 
 _Answer = TypeVar("_Answer")
-Raw = dict[str, Any]
 _UTILS: Any = huggingface_hub.utils  # it re-exports without saying so
 
 TRIES = 5
@@ -30,9 +30,6 @@ LONGEST_PAUSE_S = 60.0
 
 CALL_LIMIT_S = 60.0
 """Of one HTTP call. The client itself has no limit."""
-
-_MOST_QUOTED = 300
-"""Characters of what the Hub says."""
 
 Sleep = Callable[[float], None]
 
@@ -129,7 +126,7 @@ class Hub:
             found = self._read(name, lambda: self._api.get_inference_endpoint(name, namespace=namespace, token=self._token))
         except NotThere:
             return None
-        return _whole(found.raw)
+        return whole(found.raw)
 
     def create(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
         """A new endpoint. When the answer is lost, or says that it is there already, what is there is the answer."""
@@ -139,7 +136,7 @@ class Hub:
                     name,
                     lambda: self._api.create_inference_endpoint(name, namespace=namespace, token=self._token, **arguments),
                 )
-                return _whole(made.raw)
+                return whole(made.raw)
             except (HubDown, HubBusy, Rejected) as error:
                 found = self.endpoint(namespace, name)
                 if found is not None:
@@ -153,15 +150,15 @@ class Hub:
         changed = self._again(
             name, lambda: self._api.update_inference_endpoint(name, namespace=namespace, token=self._token, **arguments)
         )
-        return _whole(changed.raw)
+        return whole(changed.raw)
 
     def pause(self, namespace: str, name: str) -> Raw:
         paused = self._again(name, lambda: self._api.pause_inference_endpoint(name, namespace=namespace, token=self._token))
-        return _whole(paused.raw)
+        return whole(paused.raw)
 
     def resume(self, namespace: str, name: str) -> Raw:
         resumed = self._again(name, lambda: self._api.resume_inference_endpoint(name, namespace=namespace, token=self._token))
-        return _whole(resumed.raw)
+        return whole(resumed.raw)
 
     def delete(self, namespace: str, name: str) -> None:
         """One that is gone already counts as deleted."""
@@ -188,7 +185,7 @@ class Hub:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token is not None else {}
         try:
             return int(_UTILS.get_session().get(url, headers=headers, timeout=10.0).status_code)
-        except _connection_errors():
+        except connection_errors():
             return None
 
     # --- How a call is made ------------------------------------------------------------------------------------------
@@ -210,21 +207,12 @@ class Hub:
         try:
             return call()
         except errors.HfHubHTTPError as error:
-            ours = _translated(what, error, self._mask)
-        except _connection_errors():
+            ours = translated(what, error, self._mask)
+        except connection_errors():
             ours = HubDown(f"the Hub cannot be reached for {what}", "check the network, then run the same command again")
         except (LookupError, TypeError, ValueError, AttributeError):  # the client's own, when it takes an answer apart
             ours = HubDown(f"the Hub's answer for {what} is none that this client knows", "update huggingface_hub")
         raise ours  # out here: the cause holds the request, and with it the token
-
-
-def _whole(raw: Mapping[str, Any]) -> Raw:
-    """What the API may leave out, or give as null, put in its place: readers then need not ask."""
-    status = {**raw["status"]}
-    for name in ("message", "updatedAt"):
-        status[name] = status.get(name) or ""
-    status["url"] = status.get("url")
-    return {**raw, "status": status}
 
 
 def _header_fits(token: SecretStr) -> str:
@@ -233,37 +221,6 @@ def _header_fits(token: SecretStr) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise Unauthorized("this token has characters that no token has", "put the token there, and no more")
     return value
-
-
-def _connection_errors() -> tuple[type[Exception], ...]:
-    """Also a redirect without end, an encoding that does not decode, and an address that is none."""
-    return (_UTILS.httpx.RequestError, _UTILS.httpx.InvalidURL)  # httpx or httpx2, by the client's version
-
-
-def _translated(what: str, error: errors.HfHubHTTPError, mask: Mask) -> DeployError:
-    status = error.response.status_code
-    said = " ".join(mask.text(error.server_message or "").split())[:_MOST_QUOTED]  # masked whole: half a secret is one too
-    quoted = f": {said}" if said else ""
-    if isinstance(error, errors.GatedRepoError):
-        return Gated(f"{what} is gated, and this token may not read it", "accept its conditions on the Hub with that account")
-    if status == 429:
-        busy = HubBusy(f"the Hub is still too busy for {what}", "wait some minutes, then run the same command again")
-        retry_after = error.response.headers.get("Retry-After", "")
-        busy.retry_after_s = float(retry_after) if re.fullmatch("[0-9]+", retry_after) else None
-        return busy
-    if status >= 500:
-        return HubDown(f"the Hub answered {status} for {what}", "run the same command again; status.huggingface.co has news")
-    if "quota" in said.lower():
-        return QuotaReached(f"the quota of this hardware is used up{quoted}", "pause another endpoint, or ask for more quota")
-    if status == 401 and not isinstance(error, errors.RepositoryNotFoundError):
-        return Unauthorized("the Hub does not know this token", "make a new one at huggingface.co/settings/tokens")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return NotThere(f"{what} has no such revision", "look at its commits and tags on the Hub")
-    if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
-        return NotThere(f"{what} is not there, or this token may not see it", "check the name and the token's rights")
-    if status == 403:
-        return Forbidden(f"this token may not do that with {what}{quoted}", "use a token with the right to manage it")
-    return Rejected(f"the Hub refused {what} with {status}{quoted}", "mend what it names, then run the same command again")
 
 
 def _pause_s(tried: int, retry_after_s: float | None) -> float:

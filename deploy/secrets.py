@@ -26,8 +26,8 @@ TOKEN_LIKE = re.compile(
 )
 """Tokens of Hugging Face, GitHub, OpenAI, Slack and AWS, private keys, and JSON Web Tokens."""
 
-_SHORTEST_TO_MASK = 4
-"""Masking a value of one letter would blot out the text. No token is so short."""
+SHORTEST = 8
+"""Characters. A shorter value stands in commits, names and figures by chance: masking it would blot them out."""
 
 
 def read_secret(source: str, *, name: str, environment: Mapping[str, str]) -> SecretStr:
@@ -50,6 +50,15 @@ def read_secret(source: str, *, name: str, environment: Mapping[str, str]) -> Se
     return SecretStr(value.strip())
 
 
+def refuse_short(secret: SecretStr, *, name: str) -> None:
+    """Raises `SecretExposed` for a secret that could not be masked."""
+    if len(secret.get_secret_value()) < SHORTEST:
+        raise SecretExposed(
+            f"secret {name}: shorter than {SHORTEST} characters, which could not be kept out of what is printed",
+            "make it longer; what is no secret goes under `settings`",
+        )
+
+
 def refuse_debug(environment: Mapping[str, str]) -> None:
     """With HF_DEBUG, huggingface_hub logs whole requests, and only the token of the header is hidden there."""
     if environment.get("HF_DEBUG", "").upper() in {"1", "ON", "YES", "TRUE"}:
@@ -66,7 +75,7 @@ class Mask:
 
     def add(self, secret: SecretStr) -> None:
         value = secret.get_secret_value()
-        if len(value) >= _SHORTEST_TO_MASK and value not in self._known:
+        if len(value) >= SHORTEST and value not in self._known:
             self._known[value] = spelt(value)
 
     def text(self, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, SmokeFailed
-from deploy.hub import Raw
+from deploy.hub_answers import Raw
 from deploy.smoke import Checked, demand, rows, smoke
 from deploy.state import State
 from deploy.waiting import wait_until_serving

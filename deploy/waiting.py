@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from deploy.errors import EndpointFailed, EndpointGone, EndpointPaused, NotReady
-from deploy.hub import Hub, Raw
+from deploy.hub import Hub
+from deploy.hub_answers import Raw
 
 HEALTHY_TIMES = 3
 """So often in a row it has to be running, on the revision that is meant, and healthy."""

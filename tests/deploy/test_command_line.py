@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from deploy.commands import parser
+from deploy.command_line import parser
 from deploy.manifest import ROOT
+from tests.deploy.harness import ENDPOINT_YAML
 
 
 def verbs() -> set[str]:
@@ -41,3 +44,18 @@ def test_no_verb_takes_a_secret_as_an_argument(verb: str, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         parser().parse_args([verb, "--token", "hf_abcdefghijklmnopqrstuvwx"])
     assert "hf_abc" not in capsys.readouterr().err
+
+
+def test_a_process_that_is_offline_waited_for_a_hub_that_it_never_asked(tmp_path: Path) -> None:
+    file = tmp_path / "endpoint.yaml"
+    file.write_text(ENDPOINT_YAML, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", "status", "--file", str(file)],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HF_TOKEN": f"hf_{'a' * 34}", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set")

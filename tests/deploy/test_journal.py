@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from deploy.records import Records
 from deploy.secrets import Mask
 from tests.deploy.harness import ENDPOINT_YAML, Tool
@@ -23,7 +21,7 @@ def records(tool: Tool) -> list[Path]:
 def test_a_short_secret_that_is_a_part_of_a_commit_does_not_spoil_the_way_back(tool: Tool, hub: FakeHub) -> None:
     first = tool.published()
     tool.write(ENDPOINT_YAML.replace("env:PASSPHRASE", "env:PIN"))
-    tool.environment["PIN"] = first[5:9]
+    tool.environment["PIN"] = first[5:13]
     tool.ok("apply")
     tool.published(b" 2")
     tool.ok("apply")

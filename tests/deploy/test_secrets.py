@@ -42,6 +42,16 @@ def test_a_known_secret_is_masked_in_any_json(around: Any, place: str) -> None:
     assert secret not in json.dumps(Mask([SecretStr(secret)]).json(value))
 
 
+def test_a_secret_too_short_to_be_masked_was_masked_in_every_word(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    tool.environment["PASSPHRASE"] = "running"  # noqa: S105
+    ran = tool.run("apply")
+    assert ran.code == 2
+    assert "error: secret PASSPHRASE: shorter than 8 characters" in ran.err
+    assert hub.endpoints.created == []
+    assert Mask([SecretStr("running"), SecretStr("initialising")]).text("running, initialising") == "running, ***"
+
+
 def test_what_looks_like_a_token_is_masked_though_nobody_named_it() -> None:
     token = f"hf_{'a' * 34}"
     assert Mask().text(f"Bearer {token}.") == "Bearer ***."
