@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from roundtable.errors import Cancelled, DeadlineExceeded
 from roundtable.transcript import Stage
 
 ProgressCallback = Callable[[Stage, float], None]
+
+_WAIT_S = 0.05
+"""Between two looks of whoever waits for an engine."""
 
 
 class Control:
@@ -49,6 +53,18 @@ class Control:
             raise Cancelled("The request was cancelled.")
         if self._deadline is not None and self._clock() >= self._deadline:
             raise DeadlineExceeded(f"The request did not finish within timeout_s={self._timeout_s:g}.")
+
+    @contextmanager
+    def alone(self, turn: threading.Lock) -> Iterator[None]:
+        """Hold `turn`, an engine's. Raises as `check()` does, also while another request holds it."""
+        self.check()
+        while not turn.acquire(timeout=_WAIT_S):
+            self.check()
+        try:
+            self.check()
+            yield
+        finally:
+            turn.release()
 
     def report(self, stage: Stage, fraction: float) -> None:
         """Tell the listener how much of a stage is done."""

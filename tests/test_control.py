@@ -47,3 +47,22 @@ def test_progress_never_falls_and_stays_within_bounds() -> None:
         control.report("asr", fraction)
     control.report("diarize", 0.5)
     assert told == [("asr", 0.2), ("asr", 0.2), ("asr", 1.0), ("asr", 1.0), ("diarize", 0.5)]
+
+
+def test_whoever_waits_for_an_engine_is_stopped_while_another_request_holds_it() -> None:
+    turn, control = threading.Lock(), Control()
+    threading.Timer(0.1, control.cancel).start()
+    with turn, pytest.raises(Cancelled), control.alone(turn):
+        raise AssertionError("two at once")
+    with Control().alone(turn):
+        assert turn.locked()
+    assert not turn.locked()
+
+
+def test_an_engine_whose_turn_comes_too_late_is_given_back() -> None:
+    turn, clock = threading.Lock(), Clock()
+    control = Control(5.0, clock=clock)
+    clock.now = 105.0
+    with pytest.raises(DeadlineExceeded), control.alone(turn):
+        raise AssertionError("too late")
+    assert not turn.locked()

@@ -161,13 +161,16 @@ class _Job:
         again = _Job(self.engine, self.turn, [hole for _, hole in missing], options, self.control, again=True)
         _, found = again.run(language.code)
         self._smaller_batches |= again._smaller_batches
+        of_window: dict[int, list[tuple[Window, _Heard]]] = {}
+        for (at, hole), inside in zip(missing, found, strict=True):
+            of_window.setdefault(at, []).append((hole, inside))
         filled: list[_Heard] = []
         for at, whole in enumerate(heard):
             rest = whole
-            for (of_window, hole), inside in zip(missing, found, strict=True):
+            for hole, inside in of_window.get(at, ()):
                 before = tuple(word for word in rest.words if word.end <= hole.start)
                 after = rest.words[len(before) :]
-                if of_window == at and fills(inside.attempt, inside.words, before, after):
+                if fills(inside.attempt, inside.words, before, after):
                     filled += [replace(rest, words=before), inside]
                     rest = replace(rest, words=after)
             filled.append(rest)
@@ -198,8 +201,7 @@ class _Job:
         at = 0
         while at < len(waiting):
             batch = waiting[at : at + self._batch_size]
-            with self.turn:
-                self.control.check()
+            with self.control.alone(self.turn):
                 try:
                     self._hear_batch(batch, language)
                     at += len(batch)

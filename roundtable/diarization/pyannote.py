@@ -13,8 +13,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -54,7 +53,6 @@ _STEPS = {
 }
 """pyannote's names of its steps: where in [0, 1] each begins, and its share."""
 
-_WAIT_S = 0.05
 _ROUNDING_S = 1e-6
 """Anything shorter is the difference of two floats."""
 
@@ -90,7 +88,7 @@ class PyannoteDiarizer:
         def work() -> tuple[Any, list[Voice | None]]:
             return self._ask(audio, bounds, control), [self._voice(given.audio, control) for given in options.references]
 
-        with self._alone(control):
+        with control.alone(self._turn), contained(self._device):
             (output, known), warnings = self._within_memory(work)
         full, exclusive = output.speaker_diarization, output.exclusive_speaker_diarization
         turns = _exclusive(_pieces(exclusive, audio.duration_s))
@@ -111,17 +109,6 @@ class PyannoteDiarizer:
         names = [given.name for given in options.references]
         references = [(name, voice) for name, voice in zip(names, known, strict=True) if voice is not None]
         return named(heard, voices, references, _SAME_VOICE)
-
-    @contextmanager
-    def _alone(self, control: Control) -> Iterator[None]:
-        control.check()
-        while not self._turn.acquire(timeout=_WAIT_S):
-            control.check()
-        try:
-            with contained(self._device):
-                yield
-        finally:
-            self._turn.release()
 
     def _within_memory(self, work: Callable[[], _Result]) -> tuple[_Result, list[Warning_]]:
         """In batches that halve when memory runs out."""

@@ -8,8 +8,7 @@ that every answer begins right behind its prompt; positions then come from the m
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -27,8 +26,6 @@ from roundtable.transcript import Warning_
 _ROWS_CPU, _ROWS = 8, 32
 _TOKENS_CPU, _TOKENS = 16_384, 131_072
 """Most rows of a batch, and most tokens: rows times the longest prompt and answer. Memory that is less halves them."""
-
-_WAIT_S = 0.1
 
 _NO_REPEAT = 3
 """Sequence-to-sequence models loop when they decode greedily: no three tokens come twice, as their authors decode them."""
@@ -69,25 +66,13 @@ class Generator:
 
     def _try(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> list[Written] | None:
         """None: memory ran out. The traceback, which holds what has to be freed, is gone by then."""
-        with self._alone(control), torch.inference_mode():
+        with control.alone(self._turn), torch.inference_mode():
             try:
                 return self._write(prompts, max_tokens, min_tokens, control)
             except Exception as error:
                 if not ran_out_of_memory(error):
                     raise
         return None
-
-    @contextmanager
-    def _alone(self, control: Control) -> Iterator[None]:
-        """Whoever waits for another request's batch can still be stopped."""
-        control.check()
-        while not self._turn.acquire(timeout=_WAIT_S):
-            control.check()
-        try:
-            control.check()
-            yield
-        finally:
-            self._turn.release()
 
     def _write(self, prompts: Sequence[Prompt], max_tokens: int, min_tokens: int, control: Control) -> list[Written]:
         checkpoint = self._checkpoint

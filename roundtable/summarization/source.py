@@ -52,7 +52,7 @@ _GENERIC = word_set(
 _SUBJECT = re.compile(
     r"\s+(?:and [A-ZÀ-Þ]\w+ (?:will|agreed|have)|will|would|has|have|had|is|was|agreed|agrees|said|says|asked|"
     r"asks|wants|suggested|suggests|promised|proposed|proposes|mentioned|explained|reported|offered|confirmed|decided|plans|"
-    r"needs|bought|left|paid|thanked|told|gave|got|gets|took|made|went|came|spoke|wrote|sent|sold|called|presented|gave)\b|[’']s\b"
+    r"needs|bought|left|paid|thanked|told|gave|got|gets|took|made|went|came|spoke|wrote|sent|sold|called|presented)\b|[’']s\b"
 )
 _CITED_CLOCK = re.compile(r"[(\[](\d{1,2}:\d{2}(?::\d{2})?)[)\]]")
 _TITLES = re.compile(
