@@ -1,4 +1,4 @@
-"""Does it do what it should? The shipped recording through the running endpoint, and everything that a caller relies on."""
+"""Does it do what it should? The shipped recordings through the running endpoint, and everything that a caller relies on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from evaluation.normalize import normalize
 
 RECORDING = Path(__file__).with_name("recordings") / "two_people.flac"
 SPEAKERS = 2
+SILENCE = RECORDING.with_name("silence.flac")
+"""In which nobody speaks: what a model that is badly set up fills with words of its own."""
+
 _PATIENCE_S = 60.0
 """Beyond the bound, so that a slow answer is measured and not cut off."""
 
@@ -66,6 +69,8 @@ def smoke(
         )
         way = "raw audio" if is_raw else "base64 JSON"
         checked += _reply_checks(way, answer, clock() - begun, expected, bounds, reference)
+    answer = caller.send(url, SILENCE.read_bytes(), raw=False, parameters={}, token=token, limit_s=bounds.max_latency_s)
+    checked.append(_silence_check(answer))
     if expected.access != "public":
         answer = caller.send(url, recording, raw=False, parameters={}, token=None, limit_s=_PATIENCE_S)
         checked.append(Checked("no token is refused", answer.status in (401, 403), f"status {answer.status}"))
@@ -112,6 +117,15 @@ def _reply_checks(way: str, answer: Answer, took_s: float, expected: State, boun
     outcome = reply.get("outcome")
     checked.append(Checked(f"{way}: outcome", outcome == "ok", str(outcome)))
     return checked
+
+
+def _silence_check(answer: Answer) -> Checked:
+    name = "silence: no words"
+    if answer.status != 200 or answer.reply is None:
+        return Checked(name, False, _answered(answer))
+    text = answer.reply.get("text")
+    invented = len(text.split()) if isinstance(text, str) else None
+    return Checked(name, invented == 0, "no text in the reply" if invented is None else f"{invented} word(s)")
 
 
 def _of_another_kind(reply: Mapping[str, Any], expected: State) -> list[str]:

@@ -18,7 +18,7 @@ def test_apply_creates_waits_and_verifies(tool: Tool, hub: FakeHub) -> None:
     assert done["outcome"] == "verified"
     assert done["revision"] == commit
     assert [one["name"] for one in done["checked"] if not one["ok"]] == []
-    assert len(done["checked"]) == 19
+    assert len(done["checked"]) == 20
     assert hub.writes() == [CREATE]
     made = hub.endpoints.by_name["roundtable"]
     assert made.secrets == {"HF_TOKEN": RUNTIME_TOKEN, "PASSPHRASE": PASSPHRASE}

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from deploy.calling import Answer
 from deploy.errors import SmokeFailed
-from deploy.smoke import demand, smoke, word_error_rate
+from deploy.smoke import SILENCE, demand, smoke, word_error_rate
 from deploy.specification import Smoke
 from deploy.state import State
 from tests.deploy.harness import SAID
@@ -63,6 +63,8 @@ class Scripted:
             return self.answers.get("no token", Answer(401))
         if parameters.get("num_speakers") == 0:
             return self.answers.get("bad request", Answer(400, "invalid_parameters"))
+        if recording == SILENCE.read_bytes():
+            return self.answers.get("silence", Answer(200, reply={**self.reply, "text": ""}))
         return self.answers.get("raw" if raw else "base64", Answer(200, reply=self.reply))
 
 
@@ -79,7 +81,7 @@ def failed(caller: Scripted, expected: State = EXPECTED, raw: dict[str, Any] = R
 def test_a_good_endpoint_passes() -> None:
     caller = Scripted(GOOD)
     assert failed(caller) == []
-    assert caller.sent == [(False, True), (True, True), (False, False), (False, True)]
+    assert caller.sent == [(False, True), (True, True), (False, True), (False, False), (False, True)]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,9 @@ def test_a_reply_that_is_wrong_in_one_way(reply: Mapping[str, Any], reason: str)
         ("base64", Answer(500, "engine_failed"), "base64 JSON: answered (status 500, engine_failed)"),
         ("base64", Answer(200), "base64 JSON: answered (status 200, nothing that the client can read)"),
         ("base64", Answer(None), "base64 JSON: answered (status None)"),
+        ("silence", Answer(200, reply={**GOOD, "text": "Thank you for watching."}), "silence: no words (4 word(s))"),
+        ("silence", Answer(200, reply={}), "silence: no words (no text in the reply)"),
+        ("silence", Answer(400, "invalid_audio"), "silence: no words (status 400, invalid_audio)"),
         ("no token", Answer(200, reply=GOOD), "no token is refused (status 200)"),
         ("bad request", Answer(400), "a bad request gets our error (status 400)"),
         ("bad request", Answer(500, "invalid_parameters"), "a bad request gets our error (status 500, invalid_parameters)"),
@@ -139,7 +144,7 @@ def test_hf_serve_is_sent_no_raw_audio() -> None:
     values = {**EXPECTED.as_dict(), "image": {"hfServe": {"url": "x"}}}
     caller = Scripted(GOOD)
     assert failed(caller, State.stored(values)) == []
-    assert [raw for raw, _ in caller.sent] == [False, False, False]
+    assert [raw for raw, _ in caller.sent] == [False, False, False, False]
 
 
 def test_what_failed_is_named_in_the_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from deploy.smoke import SILENCE
 from tests.hosts.harness import TOOLKIT_2025, HostError, running
 
 Raw = dict[str, Any]
@@ -39,7 +41,8 @@ class Backend(Protocol):
 
 class CannedBackend:
     """Answers as the handler does behind the toolkit: the same keys, errors as its JSON in `error`, and the models of its
-    environment by name and commit. Guarantees: hears exactly `words`, whatever is sent; refuses the same bad parameter.
+    environment by name and commit. Guarantees: hears nothing in `SILENCE` and exactly `words` in anything else; refuses the
+    same bad parameter.
     """
 
     def __init__(self, words: str, speakers: int = 2) -> None:
@@ -52,11 +55,17 @@ class CannedBackend:
         return None
 
     def answer(self, model: Raw, query: str, content_type: str, body: bytes) -> Reply:
-        asked = json.loads(body)["parameters"] if content_type == "application/json" else dict(parse_qsl(query))
+        asked: dict[str, Any] = dict(parse_qsl(query))
+        recording = body
+        if content_type == "application/json":
+            sent = json.loads(body)
+            asked, recording = sent["parameters"], base64.b64decode(sent["inputs"])
         if str(asked.get("num_speakers")) == "0":
             error = {"code": "invalid_parameters", "message": "parameters: num_speakers", "retryable": False, "request_id": "x"}
             return _json(400, {"error": json.dumps(error)})
         text = "nothing of the kind" if model["revision"] in self.broken else self.words
+        if recording == SILENCE.read_bytes():
+            text = ""
         speakers = [{"speaker": f"SPEAKER_{i:02}", "timestamp": [i, i + 1], "text": text} for i in range(self.speakers)]
         names = {stage: model["env"].get(f"{start}_MODEL") for stage, start in _STAGES.items()}
         commits = {stage: model["env"].get(f"{start}_REVISION", "")[:12] for stage, start in _STAGES.items()}
