@@ -58,12 +58,15 @@ def main(folder: str, system: str, threads: str, device: str) -> None:
         from pyannote.audio import Pipeline
 
         from roundtable.diarization.pyannote_frames import share_frames
+        from roundtable.diarization.pyannote_memory import keep_small
 
         torch.set_num_threads(int(threads))
         pipeline: Any = Pipeline.from_pretrained(Path(folder))
         pipeline.to(torch.device(device))
         if system != STOCK and not share_frames(pipeline, fold=system == OURS):
             raise RuntimeError("This pipeline does not let frames be shared.")
+        if system != STOCK:
+            keep_small(pipeline)
 
         def work(recording: str, embedding_batch: int, segmentation_batch: int) -> object:
             pipeline.embedding_batch_size, pipeline.segmentation_batch_size = embedding_batch, segmentation_batch

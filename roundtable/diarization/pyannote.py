@@ -26,6 +26,7 @@ from roundtable.diarization import DiarizationModel, DiarizeOptions
 from roundtable.diarization.known_speakers import named, unusable
 from roundtable.diarization.pyannote_frames import share_frames
 from roundtable.diarization.pyannote_loading import LoadedPipeline, load_pipeline
+from roundtable.diarization.pyannote_memory import keep_small
 from roundtable.diarization.pyannote_process import contained
 from roundtable.errors import InvalidParameters, OutOfMemory
 from roundtable.transcript import Diarization, Turn, Warning_
@@ -77,6 +78,7 @@ class PyannoteDiarizer:
         self._set_batch(self._batch)
         with contained(loaded.device):
             self.shares_frames: Final = share_frames(self._pipeline)
+            keep_small(self._pipeline)
 
     def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization:
         """No speech is an empty result; a number of speakers that the recording does not have is a warning.

@@ -8,8 +8,6 @@ which nobody speaks do not run at all: where no frame has any weight, all sounds
 On a CPU the network then runs in a form that suits it better: batch norms folded into the convolutions before them, channels
 last, rectified in place. That is the same function, rounded elsewhere: embeddings move by about 1e-5 of their length.
 
-Memory stays flat as well: the results of batches do not lie scattered over the heap, where they would break up what is free.
-
 Nothing in the library is changed for anybody else, and nothing at all unless the model proves at load that it can do this.
 """
 
@@ -17,7 +15,6 @@ from __future__ import annotations
 
 import copy
 import math
-import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,7 +52,6 @@ def share_frames(pipeline: Any, *, fold: bool = True) -> bool:
         nobody = _embedding_of_nobody(embedding, frames)
         if nobody is not None:
             pipeline.get_embeddings = _SharedFrames(pipeline, frames, nobody)
-            pipeline._segmentation.infer = _off_the_heap(pipeline._segmentation.infer)
             return True
     return False
 
@@ -190,22 +186,3 @@ def _embedding_of_nobody(embedding: Any, frames: Frames) -> Floats | None:
         return None
     margin = _TOLERANCE * np.linalg.norm(stock, axis=-1, keepdims=True)
     return shared[0, 2] if np.isclose(shared, stock, rtol=0.0, atol=margin, equal_nan=True).all() else None
-
-
-# --- Memory ----------------------------------------------------------------------------------------------------------
-
-
-def _off_the_heap(infer: Callable[[torch.Tensor], Floats]) -> Callable[[torch.Tensor], Floats]:
-    """The same, with results in pages of their own.
-
-    The library keeps the result of every batch until the last. On the heap they end up between the large blocks that each batch
-    takes and frees, so that these no longer fit where they were: 0.4 GB more for half an hour than for five minutes.
-    """
-
-    def with_own_pages(chunks: torch.Tensor) -> Floats:
-        scores = infer(chunks)
-        apart = np.frombuffer(mmap.mmap(-1, scores.nbytes), scores.dtype).reshape(scores.shape)
-        np.copyto(apart, scores)
-        return apart
-
-    return with_own_pages
