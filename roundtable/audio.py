@@ -71,6 +71,9 @@ _RESTART_S = 1.0
 # Decoded frames (a thousand samples or so) are mixed and resampled in blocks, in half the time.
 _BLOCK_SAMPLES = 32_768
 
+# A minute, large enough that it is not part of a heap: the least that a waveform is given room for.
+_FIRST_SAMPLES = 60 * SAMPLE_RATE_HZ
+
 # Containers that hold all their data themselves. Playlists, scripts, manifests, session descriptions, devices, numbered
 # picture files and everything else that may name another file or address stay out, and so do raw formats without a header.
 _CONTAINERS = (

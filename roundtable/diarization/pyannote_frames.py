@@ -2,8 +2,9 @@
 
 For every chunk of 10 s pyannote wants an embedding of each of its three local speakers. Only the pooling at the end depends on
 who is meant, yet its pipeline runs the whole network for each. `share_frames` makes one loaded pipeline run it once per chunk
-and pool three times, with the model's own `forward_frames` and `forward_embedding`: the same embeddings, bit for bit. Chunks in
-which nobody speaks do not run at all: where no frame has any weight, all sounds pool to the same.
+and pool three times, with the model's own parts (`forward_frames` and `forward_embedding` of a WeSpeaker network, the layers
+of an x-vector's): the same embeddings, bit for bit. Chunks in which nobody speaks do not run at all: where no frame has any
+weight, all sounds pool to the same.
 
 On a CPU the network then runs in a form that suits it better: batch norms folded into the convolutions before them, channels
 last, rectified in place. That is the same function, rounded elsewhere: embeddings move by about 1e-5 of their length.
@@ -28,7 +29,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 Floats = NDArray[np.float32]
 
 Frames = Callable[[torch.Tensor], torch.Tensor]
-"""From (chunks, 1, samples) of sound to what the model's `forward_embedding` takes."""
+"""From (chunks, 1, samples) of sound to (chunks, …, frames)."""
+
+Pool = Callable[..., torch.Tensor]
+"""From that, and `weights` of (chunks, speakers, frames), to embeddings of (chunks, speakers, dimension)."""
+
+Way = tuple[Frames, Pool]
 
 _PROOF_S = 2
 """The length of sound that both ways are tried on at load: enough for a few dozen frames."""
@@ -46,12 +52,10 @@ def share_frames(pipeline: Any, *, fold: bool = True) -> bool:
     """
     embedding = getattr(pipeline, "_embedding", None)
     model = getattr(embedding, "model_", None)
-    if not (hasattr(model, "forward_frames") and hasattr(model, "forward_embedding")):
-        return False
-    for frames in _ways(model, fold):
-        nobody = _embedding_of_nobody(embedding, frames)
+    for way in _ways(model, fold):
+        nobody = _embedding_of_nobody(embedding, way)
         if nobody is not None:
-            pipeline.get_embeddings = _SharedFrames(pipeline, frames, nobody)
+            pipeline.get_embeddings = _SharedFrames(pipeline, way, nobody)
             return True
     return False
 
@@ -59,10 +63,10 @@ def share_frames(pipeline: Any, *, fold: bool = True) -> bool:
 class _SharedFrames:
     """Stands in for the `get_embeddings` of one pipeline. Calls change nothing here, so that they may come from any thread."""
 
-    def __init__(self, pipeline: Any, frames: Frames, nobody: Floats) -> None:
+    def __init__(self, pipeline: Any, way: Way, nobody: Floats) -> None:
         self._pipeline = pipeline
         self._stock = pipeline.get_embeddings
-        self._frames = frames
+        self._way = way
         self._nobody = nobody
 
     def __call__(
@@ -88,7 +92,7 @@ class _SharedFrames:
             if embedding.device.type != "cpu":
                 # Another shape, another algorithm: one batch that is not full would take gigabytes of cuDNN's workspace.
                 sound, weights = _padded(sound, size), _padded(weights, size)
-            embeddings[chunks] = _embed(embedding, self._frames, sound, weights)[: len(chunks)]
+            embeddings[chunks] = _embed(embedding, self._way, sound, weights)[: len(chunks)]
             if hook is not None:
                 hook("embeddings", embeddings[chunks].reshape(-1, embeddings.shape[-1]), total=len(batches), completed=done)
         return embeddings
@@ -120,22 +124,42 @@ def _padded(batch: torch.Tensor, size: int) -> torch.Tensor:
     return torch.cat([batch, batch.new_zeros(size - len(batch), *batch.shape[1:])])
 
 
-def _embed(embedding: Any, frames: Frames, sound: torch.Tensor, weights: torch.Tensor) -> Floats:
+def _embed(embedding: Any, way: Way, sound: torch.Tensor, weights: torch.Tensor) -> Floats:
     """(chunks, speakers, dimension)."""
+    frames, pool = way
     with torch.inference_mode():
         heard = frames(sound.to(embedding.device))
-        pooled: Floats = embedding.model_.forward_embedding(heard, weights=weights.to(embedding.device)).cpu().numpy()
+        pooled: Floats = pool(heard, weights=weights.to(embedding.device)).cpu().numpy()
     return pooled
 
 
 # --- The network -----------------------------------------------------------------------------------------------------
 
 
-def _ways(model: Any, fold: bool) -> Iterator[Frames]:
-    """The fastest first."""
-    if fold and model.device.type == "cpu" and hasattr(model, "resnet") and hasattr(model, "compute_fbank"):
-        yield _folded(model)
-    yield model.forward_frames
+def _ways(model: Any, fold: bool) -> Iterator[Way]:
+    """The fastest first. None for a model whose parts have other names."""
+    if hasattr(model, "forward_frames") and hasattr(model, "forward_embedding"):
+        if fold and model.device.type == "cpu" and hasattr(model, "resnet") and hasattr(model, "compute_fbank"):
+            yield _folded(model), model.forward_embedding
+        yield model.forward_frames, model.forward_embedding
+    elif all(hasattr(model, name) for name in ("tdnns", "stats_pool", "embedding")):
+        yield _x_vector(model)
+
+
+def _x_vector(model: Any) -> Way:
+    """The layers of `XVectorMFCC` or `XVectorSincNet`, cut where the speakers come in (Snyder et al. 2018)."""
+    features = model.mfcc if hasattr(model, "mfcc") else model.sincnet
+
+    def frames(sound: torch.Tensor) -> torch.Tensor:
+        heard = features(sound).squeeze(dim=1)
+        for layer in model.tdnns:
+            heard = layer(heard)
+        return heard  # type: ignore[no-any-return]  # published without types
+
+    def pool(heard: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return model.embedding(model.stats_pool(heard, weights=weights))  # type: ignore[no-any-return]  # as above
+
+    return frames, pool
 
 
 def _folded(model: Any) -> Frames:
@@ -171,14 +195,14 @@ class _Layers(nn.Module):
         return self.resnet.forward_frames(fbank)  # type: ignore[no-any-return]  # as above
 
 
-def _embedding_of_nobody(embedding: Any, frames: Frames) -> Floats | None:
+def _embedding_of_nobody(embedding: Any, way: Way) -> Floats | None:
     """What a mask without any frame pools to; None unless this way says what stock says, and that about every sound."""
     noise = np.random.default_rng(0)
     sound = torch.from_numpy(0.1 * noise.standard_normal((2, 1, _PROOF_S * embedding.sample_rate), np.float32))
     weights = torch.from_numpy((noise.random((2, 3, 50)) < 0.5).astype(np.float32))
     weights[:, 2] = 0.0
     try:
-        shared = _embed(embedding, frames, sound, weights)
+        shared = _embed(embedding, way, sound, weights)
     except (AttributeError, RuntimeError, TypeError, ValueError):
         return None  # methods of these names that mean something else
     stock = np.stack([embedding(sound, masks=weights[:, speaker]) for speaker in range(3)], axis=1)
