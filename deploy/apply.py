@@ -24,12 +24,30 @@ def apply(deployment: Deployment, *, canary: bool, resend_secrets: bool) -> None
         deployment.console.progress(PROTECTED)
     with deployment.records.locked():
         wanted = State.wanted(specification, deployment.published())
-        done = change_to(deployment, wanted, verb="apply", canary=canary, resend_secrets=resend_secrets)
+        done = change_to(
+            deployment,
+            wanted,
+            verb="apply",
+            canary=canary,
+            resend_secrets=resend_secrets,
+            look_first=lambda: _refuse_unreadable(deployment),
+        )
     _tell(deployment, done)
 
 
+def _refuse_unreadable(deployment: Deployment) -> None:
+    """A container that may not read its models starts, costs and fails; `check` says the same, and more."""
+    token = deployment.secrets().get("HF_TOKEN")
+    for model in deployment.specification.models.named().values():
+        if model.on_the_hub:
+            deployment.hub.may_read(model.id, token)
+
+
 def rollback(deployment: Deployment, to: str | None) -> None:
-    """To a release, with the settings that it was last verified with; without one, to the last good state but this."""
+    """To a release, with the settings that it was last verified with; without one, to the last good state but this.
+
+    After a change that did not come to its end, that is the state before it; an interrupted rollback keeps its goal.
+    """
     with deployment.records.locked():
         done = change_to(deployment, _rolled_back(deployment, to), verb="rollback")
     _tell(deployment, done)
@@ -38,6 +56,9 @@ def rollback(deployment: Deployment, to: str | None) -> None:
 def _rolled_back(deployment: Deployment, to: str | None) -> State:
     there = State.there(deployment.endpoint())
     if to is None:
+        unsettled = deployment.records.unsettled()
+        if unsettled is not None and (goal := unsettled.way_back(there)) is not None:
+            return goal
         record = deployment.records.last_good(other_than=there)
         if record is None:
             raise NotPublished("the journal knows no other state that was verified", "name a release with --to")

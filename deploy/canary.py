@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from deploy.deployment import Deployment
-from deploy.errors import DeployError, EndpointProblem, NotInPlace
+from deploy.errors import DeployError, EndpointProblem, HubRefused, InProgress, NotInPlace
 from deploy.records import Record
 from deploy.state import State
 from deploy.verify import show_log, wait_and_verify
@@ -29,6 +30,14 @@ def try_canary(deployment: Deployment, wanted: State, secrets: Mapping[str, str]
     problem: EndpointProblem | None = None
     try:
         hub.create(deployment.namespace, name, one.create_arguments(secrets))
+    except (HubRefused, InProgress):  # nothing of ours is there
+        record.write(canary=None)
+        raise
+    except BaseException:  # it may be there all the same
+        with suppress(DeployError):
+            remove_canary(deployment)
+        raise
+    try:
         wait_and_verify(deployment, name, one, None)
     except EndpointProblem as found:
         show_log(deployment, name)

@@ -6,12 +6,22 @@ followed by another: it finds what is there, keeps to the snapshot of the first,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.canary import remove_canary, try_canary
 from deploy.deployment import Deployment
-from deploy.errors import DeployError, EndpointGone, EndpointProblem, HubRefused, NotInPlace, NotRestored
+from deploy.errors import (
+    DeployError,
+    EndpointGone,
+    EndpointPaused,
+    EndpointProblem,
+    HubRefused,
+    InProgress,
+    NotInPlace,
+    NotRestored,
+    Rejected,
+)
 from deploy.hub_answers import Raw
 from deploy.records import GOOD, UNFINISHED, Record
 from deploy.smoke import Checked
@@ -31,34 +41,49 @@ class Done:
     checked: Sequence[Checked] = ()
 
 
-def change_to(deployment: Deployment, wanted: State, *, verb: str, canary: bool = False, resend_secrets: bool = False) -> Done:
+def change_to(
+    deployment: Deployment,
+    wanted: State,
+    *,
+    verb: str,
+    canary: bool = False,
+    resend_secrets: bool = False,
+    look_first: Callable[[], None] = lambda: None,
+) -> Done:
     """Create or update, wait, smoke; on failure put back what was there, and raise what was wrong.
 
-    Raises `NotInPlace`, with nothing sent; `EndpointProblem` once the old state is back; `NotRestored` where it is not; and
-    what the Hub refuses.
+    `look_first` may refuse, where there is something to change. Raises `NotInPlace`, with nothing sent; `EndpointProblem` once
+    the old state is back; `NotRestored` where it is not; and what the Hub refuses.
     """
-    hub, namespace, name = deployment.hub, deployment.namespace, deployment.name
+    hub, namespace, name, say = deployment.hub, deployment.namespace, deployment.name, deployment.console.progress
     secrets = deployment.secret_values()
     cut_off = _cut_off(deployment)
-    resend_secrets = resend_secrets or not _secrets_are_there(deployment, secrets, cut_off)
     remove_canary(deployment)
     raw = hub.endpoint(namespace, name)
     there = State.there(raw) if raw is not None else None
+    gone = _taken_away(deployment, raw, secrets)
+    resend_secrets = resend_secrets or bool(gone) or not _secrets_are_there(deployment, secrets, cut_off)
+    secrets = {**dict.fromkeys(gone, ""), **secrets}
     found = changes(there, wanted) if there is not None else []
     _refuse_not_in_place(found)
     state = raw["status"]["state"] if raw is not None else None
     last = deployment.records.last()
-    as_it_was_verified = not found and not resend_secrets and last is not None and last.outcome in GOOD
+    verified = last is not None and last.outcome in GOOD and not changes(last.after, wanted)
+    as_it_was_verified = verified and not found and not resend_secrets
     if raw is not None and as_it_was_verified and state in ("running", "scaledToZero"):
         return Done("unchanged", (), raw)
 
+    look_first()
     before, was_paused = there, state == "paused"
     unsettled = deployment.records.unsettled()
     if unsettled is not None and there is not None:
-        deployment.console.progress("what is there was never verified: the state before it stays the way back")
+        say("what is there was never verified: the state before it stays the way back")
         before, was_paused = unsettled.whole_before(there), unsettled.values["was_paused"]
-    names = sorted(secrets)
-    record = deployment.records.begin(verb, before, wanted, was_paused=was_paused, secrets=names, step="begun")
+    elif there is not None and not found and (known := deployment.records.newest_good()) and changes(there, known.after):
+        say("what is there was set by somebody else: the last verified state is the way back")
+        before = known.whole_after(there)
+    names = sorted(name for name in secrets if name not in gone)
+    record = deployment.records.begin(verb, before, wanted, was_paused=was_paused, secrets=names, emptied=gone, step="begun")
     if cut_off is not None:
         cut_off.write(outcome="cut_off")
     try:
@@ -67,13 +92,13 @@ def change_to(deployment: Deployment, wanted: State, *, verb: str, canary: bool 
         record.write(step="sending")
         send = bool(found) or resend_secrets or state not in _SERVING_OR_SOON
         raw, in_doubt = _send(deployment, raw, there, wanted, secrets, send)
-        record.write(step="waiting")
+        record.note(say, step="waiting")
         changed_from = state if in_doubt or cut_off is not None else None
         raw, checked = wait_and_verify(deployment, name, wanted, changed_from)
     except EndpointGone as problem:
         if record.outcome != UNFINISHED:
             raise
-        record.write(outcome="gone", failure=problem.reason)  # whoever deleted it did not ask for another
+        record.note(say, outcome="gone", failure=problem.reason)  # whoever deleted it did not ask for another
         raise
     except EndpointProblem as problem:
         if record.outcome != UNFINISHED:
@@ -82,21 +107,27 @@ def change_to(deployment: Deployment, wanted: State, *, verb: str, canary: bool 
     except DeployError as error:
         if record.outcome != UNFINISHED:
             raise
-        if isinstance(error, HubRefused) and record.values["step"] != "waiting":
+        if _changed_nothing(error, record):
             record.write(outcome="refused", failure=error.reason)
         else:  # it stays unfinished, and the next run goes on from it
-            record.write(failure=error.reason)
-            error.next_step += "; `apply` goes on from where this run stopped"
+            record.note(say, failure=error.reason)
+            error.next_step += f"; what is live has not been verified, and the next `{verb}` goes on from there"
         raise
     except Exception as error:
         if record.values["step"] not in ("sending", "waiting"):
             raise
         went_wrong = unforeseen(name, error)
     else:
-        record.write(outcome="verified", step="done", checked=[vars(one) for one in checked])
+        record.note(say, outcome="verified", step="done", checked=[vars(one) for one in checked])
         return Done("verified", found, raw, checked)
     show_log(deployment, name)
     raise _restored(deployment, record, before, was_paused, went_wrong)  # out here: no cause that quotes an answer
+
+
+def _changed_nothing(error: DeployError, record: Record) -> bool:
+    """The Hub refused, or somebody was there first, and no request before may have been carried out all the same."""
+    lost = isinstance(error, Rejected) and error.after_a_lost_answer
+    return isinstance(error, (HubRefused, InProgress)) and record.values["step"] != "waiting" and not lost
 
 
 def _cut_off(deployment: Deployment) -> Record | None:
@@ -106,9 +137,20 @@ def _cut_off(deployment: Deployment) -> Record | None:
 
 def _secrets_are_there(deployment: Deployment, secrets: dict[str, str], cut_off: Record | None) -> bool:
     """The API gives no secret back, so the journal has to know: the last run that came to its end sent the same names."""
-    good = [record for record in deployment.records.all() if record.outcome in GOOD]
-    sent = good[-1].values["secrets"] if good else []
+    good = deployment.records.newest_good()
+    sent = good.values["secrets"] if good is not None else []
     return sorted(secrets) == sent and (cut_off is None or not secrets)
+
+
+def _taken_away(deployment: Deployment, raw: Raw | None, secrets: Mapping[str, str]) -> list[str]:
+    """Names of secrets that the API lists, that are no longer wanted, and that nobody has emptied yet.
+
+    The update call takes none away. An empty value is what the handler reads as unset.
+    """
+    listed = (raw or {}).get("model", {}).get("secrets")
+    good = deployment.records.newest_good()
+    emptied = good.values.get("emptied", []) if good is not None else []
+    return sorted(set(listed) - set(secrets) - set(emptied)) if isinstance(listed, Mapping) else []
 
 
 def _refuse_not_in_place(found: Sequence[Change]) -> None:
@@ -131,7 +173,12 @@ def _send(
         return hub.create(namespace, name, wanted.create_arguments(secrets)), False
     if send:
         say(f"updating {namespace}/{name}")
-        raw = hub.update(namespace, name, wanted.update_arguments(there, secrets))
+        try:
+            raw = hub.update(namespace, name, wanted.update_arguments(there, secrets))
+        except Rejected as error:
+            raw = deployment.endpoint()
+            if not error.after_a_lost_answer or changes(State.there(raw), wanted):
+                raise
     if raw["status"]["state"] == "paused":
         say(f"{name} is paused: resuming it")
         raw = hub.resume(namespace, name)
@@ -144,30 +191,44 @@ def _restored(
 ) -> EndpointProblem:
     """Put back what was there, and say how that went: the error to raise."""
     hub, namespace, name, say = deployment.hub, deployment.namespace, deployment.name, deployment.console.progress
-    record.write(step="restoring", failure=problem.reason)
+    record.note(say, step="restoring", failure=problem.reason)
+    stays_paused = was_paused or isinstance(problem, EndpointPaused)  # whoever paused it did not ask for its cost again
     try:
         if before is None:
             # Deleting what was never there would take its log along. Paused it costs nothing, and keeps it.
-            hub.pause(namespace, name)
+            raw = hub.pause(namespace, name)
             outcome, kept = "paused", "paused, at no cost"
         else:
             say(f"restoring {name} to {before.revision[:12]}")
             raw = deployment.endpoint()
             state = raw["status"]["state"]
             raw = hub.update(namespace, name, before.update_arguments(State.there(raw), deployment.secret_values()))
-            if was_paused:
+            if stays_paused:
                 hub.pause(namespace, name)
-                outcome, kept = "restored", f"at {before.revision[:12]} and paused, as before"
+                outcome, kept = "restored", f"at {before.revision[:12]} and paused{', as before' if was_paused else ''}"
             else:
                 if raw["status"]["state"] == "paused":
                     hub.resume(namespace, name)
                 wait_and_verify(deployment, name, before, state)
                 outcome, kept = "restored", f"back at {before.revision[:12]}, and verified"
     except DeployError as error:
-        record.write(outcome="not_restored", restoring_failed=error.reason)
+        record.note(say, outcome="not_restored", restoring_failed=error.reason)
         return NotRestored(
             f"{problem.reason}; going back failed as well: {error.reason}",
             "`status` shows what is there; `rollback`, or `pause` to stop the cost",
         )
-    record.write(outcome=outcome, step="done")
-    return type(problem)(f"{problem.reason}. {name} is {kept}", problem.next_step)
+    record.note(say, outcome=outcome, step="done")
+    return type(problem)(f"{problem.reason}. {name} is {kept}{_what_stays(raw, before)}", problem.next_step)
+
+
+def _what_stays(raw: Raw, before: State | None) -> str:
+    """What the update call can set, and not take away again."""
+    if before is None:
+        return ""
+    there = State.there(raw)
+    stays = [
+        f"{field} {getattr(there, field)}"
+        for field in ("scale_to_zero_minutes", "metric", "threshold")
+        if getattr(before, field) is None and getattr(there, field) is not None
+    ]
+    return f"; the API cannot take away {', '.join(stays)}" if stays else ""

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from deploy.secrets import Mask
@@ -23,7 +24,9 @@ class Console:
         self._err = err
 
     def progress(self, line: str) -> None:
-        print(shown(self.mask.text(line)), file=self._err or sys.stderr, flush=True)
+        """One line on stderr. Where nobody can read it any more, what is being done goes on: it has begun, and has to end."""
+        with suppress(OSError, ValueError):  # a pipe, a disk or a stream that is gone
+            print(shown(self.mask.text(line)), file=self._err or sys.stderr, flush=True)
 
     def result(self, data: Any, lines: Iterable[str]) -> None:
         """`data` with `--json`, else `lines`."""

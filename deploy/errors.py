@@ -144,6 +144,8 @@ class Rejected(HubRefused):
     """Any other answer of 400 to 499."""
 
     code = "rejected"
+    after_a_lost_answer = False
+    """Whether the same request was sent before, and nobody knows whether it was carried out."""
 
 
 class HubUnavailable(DeployError):

@@ -16,7 +16,7 @@ import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
 from pydantic import SecretStr
 
-from deploy.errors import HubBusy, HubDown, NotThere, Rejected, Unauthorized
+from deploy.errors import HubBusy, HubDown, InProgress, NotThere, Rejected, Unauthorized
 from deploy.hub_answers import Raw, connection_errors, translated, whole
 from deploy.secrets import Mask
 
@@ -129,7 +129,11 @@ class Hub:
         return whole(found.raw)
 
     def create(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
-        """A new endpoint. When the answer is lost, or says that it is there already, what is there is the answer."""
+        """A new endpoint. When an answer is lost and it is there, of the same commit, that is the answer.
+
+        Raises `InProgress` for one that is there and was not made by this call.
+        """
+        lost = False
         for tried in range(TRIES):
             try:
                 made = self._once(
@@ -138,27 +142,49 @@ class Hub:
                 )
                 return whole(made.raw)
             except (HubDown, HubBusy, Rejected) as error:
+                lost = lost or isinstance(error, HubDown)
                 found = self.endpoint(namespace, name)
-                if found is not None:
+                if found is not None and lost and _made_of(found, arguments):
                     return found
-                if isinstance(error, Rejected) or tried == TRIES - 1:
+                if found is None and (isinstance(error, Rejected) or tried == TRIES - 1):
                     raise
-                self._sleep(_pause_s(tried, None))
+            if found is not None:  # out here: the cause holds the request
+                raise InProgress(
+                    f"{name} is there now, and this run has not made it", "look at `status`, then run the same command again"
+                )
+            self._sleep(_pause_s(tried, None))
         raise AssertionError("the last try returns or raises")
 
     def update(self, namespace: str, name: str, arguments: Mapping[str, Any]) -> Raw:
+        """Everything at once. A `Rejected` says whether an answer before it was lost."""
         changed = self._again(
             name, lambda: self._api.update_inference_endpoint(name, namespace=namespace, token=self._token, **arguments)
         )
         return whole(changed.raw)
 
     def pause(self, namespace: str, name: str) -> Raw:
-        paused = self._again(name, lambda: self._api.pause_inference_endpoint(name, namespace=namespace, token=self._token))
-        return whole(paused.raw)
+        """One that is paused already, by a request whose answer was lost, counts as paused."""
+        try:
+            paused = self._again(name, lambda: self._api.pause_inference_endpoint(name, namespace=namespace, token=self._token))
+            return whole(paused.raw)
+        except Rejected:
+            found = self.endpoint(namespace, name)
+            if found is None or found["status"]["state"] != "paused":
+                raise
+            return found
 
     def resume(self, namespace: str, name: str) -> Raw:
-        resumed = self._again(name, lambda: self._api.resume_inference_endpoint(name, namespace=namespace, token=self._token))
-        return whole(resumed.raw)
+        """One that is no longer paused, by a request whose answer was lost, counts as resumed."""
+        try:
+            resumed = self._again(
+                name, lambda: self._api.resume_inference_endpoint(name, namespace=namespace, token=self._token)
+            )
+            return whole(resumed.raw)
+        except Rejected as error:
+            found = self.endpoint(namespace, name)
+            if not error.after_a_lost_answer or found is None or found["status"]["state"] == "paused":
+                raise
+            return found
 
     def delete(self, namespace: str, name: str) -> None:
         """One that is gone already counts as deleted."""
@@ -194,10 +220,15 @@ class Hub:
         return self._again(what, call)
 
     def _again(self, what: str, call: Callable[[], _Answer]) -> _Answer:
+        lost = False
         for tried in range(TRIES):
             try:
                 return self._once(what, call)
+            except Rejected as error:
+                error.after_a_lost_answer = lost
+                raise
             except (HubBusy, HubDown) as error:
+                lost = lost or isinstance(error, HubDown)
                 if tried == TRIES - 1:
                     raise
                 self._sleep(_pause_s(tried, getattr(error, "retry_after_s", None)))
@@ -213,6 +244,11 @@ class Hub:
         except (LookupError, TypeError, ValueError, AttributeError):  # the client's own, when it takes an answer apart
             ours = HubDown(f"the Hub's answer for {what} is none that this client knows", "update huggingface_hub")
         raise ours  # out here: the cause holds the request, and with it the token
+
+
+def _made_of(raw: Raw, arguments: Mapping[str, Any]) -> bool:
+    model = raw["model"]
+    return (model["repository"], model["revision"]) == (arguments["repository"], arguments["revision"])
 
 
 def _header_fits(token: SecretStr) -> str:

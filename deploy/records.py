@@ -23,7 +23,9 @@ from deploy.state import State, changes
 
 UNFINISHED = "unfinished"
 GOOD = ("verified",)
-_UNSETTLED = (UNFINISHED, "cut_off", "not_restored")
+_UNSETTLED = (UNFINISHED, "cut_off", "not_restored", "gone")
+"""Of an endpoint that is there, nobody knows that it is good."""
+
 _TOUCHED_NOTHING = ("refused", "canary_failed")
 
 _MAY_HOLD_SECRETS = ("env", "image")
@@ -60,6 +62,11 @@ class Record:
         """The same of `after`."""
         return self._whole(self.after, there)
 
+    def way_back(self, there: State) -> State | None:
+        """Where `rollback` leads while this is unsettled: an interrupted one where it was going, all else to `before`."""
+        going_back = self.values["verb"] == "rollback" and self.outcome != "not_restored"
+        return self.whole_after(there) if going_back and self.values.get("step") != "restoring" else self.whole_before(there)
+
     def _whole(self, state: State, there: State) -> State:
         env = {name: there.env.get(name, value) if MASKED in value else value for name, value in state.env.items()}
         hidden = sorted(name for name, value in env.items() if MASKED in value)
@@ -79,7 +86,15 @@ class Record:
                 masked[side] = self.values[side] | {name: masked[side][name] for name in _MAY_HOLD_SECRETS}
         return masked
 
+    def note(self, say: Callable[[str], None], **values: Any) -> None:
+        """`write`, once the endpoint has been changed: a journal without room must not keep it from being verified."""
+        try:
+            self.write(**values)
+        except CommandError as error:
+            say(f"{error.reason}; going on without it")
+
     def write(self, **values: Any) -> None:
+        """Raises `CommandError`."""
         self.values |= values
         part = self.path.with_suffix(".part")
         try:
@@ -123,6 +138,10 @@ class Records:
         record = Record(path, begun, self._mask)
         record.write()
         return record
+
+    def newest_good(self) -> Record | None:
+        """The newest whose state was verified."""
+        return next((record for record in reversed(self.all()) if record.outcome in GOOD), None)
 
     def last_good(self, other_than: State) -> Record | None:
         """The newest whose state was verified, and is not `other_than`, to which the API may have added fields."""

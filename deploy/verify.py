@@ -51,11 +51,14 @@ def unforeseen(name: str, error: Exception) -> SmokeFailed:
 
 
 def show_log(deployment: Deployment, name: str) -> None:
-    """Its last lines, as progress."""
+    """Its last lines, as progress. Raises nothing: what comes after is the way back."""
     try:
         log = deployment.hub.logs(deployment.namespace, name)
     except DeployError as error:
         deployment.console.progress(f"its log: {error.reason}")
+        return
+    except Exception as error:
+        deployment.console.progress(f"its log: {type(error).__name__}")
         return
     for line in log.splitlines()[-LOG_LINES:]:
         deployment.console.progress(f"  log: {line}")

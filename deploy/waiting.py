@@ -52,13 +52,18 @@ def wait_until_serving(
     of the patience, it is taken as the old container's. An endpoint scaled to zero is woken by the look at its health. Raises
     `EndpointFailed`, `EndpointPaused`, `EndpointGone` or `NotReady`.
     """
-    begun, healthy, told = patience.clock(), 0, ""
+    begun, healthy, missing, told = patience.clock(), 0, 0, ""
     settled_s = min(SETTLE_S, patience.limit_s / 2)
     is_new = changed_from is None
     while True:
         raw = hub.endpoint(namespace, name)
         if raw is None:
-            raise EndpointGone(f"{name} is gone: somebody deleted it while we waited", "`apply` makes it anew")
+            missing, healthy = missing + 1, 0
+            if missing >= HEALTHY_TIMES:  # once may be a Hub that stumbles
+                raise EndpointGone(f"{name} is gone: somebody deleted it while we waited", "`apply` makes it anew")
+            patience.sleep(patience.every_s)
+            continue
+        missing = 0
         status = raw["status"]
         state, message = status["state"], status.get("message") or ""
         health: int | None = None

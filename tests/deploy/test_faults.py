@@ -31,8 +31,15 @@ class Case:
 
 
 FIRST = {
-    "409: it is there already": Case([Fault("POST", CREATE, 409, message="exists", after=True)]),
-    "400 in place of 409": Case([Fault("POST", CREATE, 400, message="exists", after=True)]),
+    "somebody makes it at the same time": Case(
+        [Fault("POST", CREATE, 409, message="exists", after=True)],
+        code=2,
+        error="in_progress",
+        reason="has not made it",
+        state="initializing",
+    ),
+    "409 after an answer that was lost": Case([Fault("POST", CREATE, 500, after=True), Fault("POST", CREATE, 409)]),
+    "400 after an answer that was lost": Case([Fault("POST", CREATE, drop=True, after=True), Fault("POST", CREATE, 400)]),
     "500 while creating": Case([Fault("POST", CREATE, 500)]),
     "500 once it was created": Case([Fault("POST", CREATE, 500, after=True)]),
     "the answer to creating is lost": Case([Fault("POST", CREATE, drop=True, after=True)]),
@@ -61,10 +68,12 @@ FIRST = {
     "health 503 for ever": Case(
         [Fault("GET", f"{CALL}/health", 503, times=999)], code=5, error="not_ready", reason="health 503", state="paused"
     ),
-    "the first call gets 500": Case(
-        [Fault("POST", CALL, 500)], code=5, error="smoke_failed", reason="answered (status 500)", state="paused"
+    "the first call gets 500, and the second": Case(
+        [Fault("POST", CALL, 500, times=2)], code=5, error="smoke_failed", reason="answered (status 500)", state="paused"
     ),
+    "one call gets 500": Case([Fault("POST", CALL, 500)]),
     "the first call gets 503, which the client waits for": Case([Fault("POST", CALL, 503)]),
+    "one look finds nothing while it is waited for": Case([Fault("GET", f"{ENDPOINT}$", 404)]),
 }
 
 AGAIN = {
@@ -77,7 +86,10 @@ AGAIN = {
     "stuck, and no way back": Case(
         script=["stuck", "failed"], code=6, error="not_restored", reason="going back failed as well", state="failed"
     ),
-    "paused by somebody": Case(script=["paused"], code=5, error="endpoint_paused", reason="was paused"),
+    "paused by somebody": Case(script=["paused"], code=5, error="endpoint_paused", reason="was paused", state="paused"),
+    "updated, the answer lost, and refused the second time": Case(
+        [Fault("PUT", f"{ENDPOINT}$", drop=True, after=True), Fault("PUT", f"{ENDPOINT}$", 409, message="updating")]
+    ),
 }
 
 

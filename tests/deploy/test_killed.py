@@ -17,7 +17,7 @@ from tests.deploy.harness import ENDPOINT_YAML, Tool
 from tests.fake_hub.backends import CannedBackend
 from tests.fake_hub.server import FakeHub, Seen
 
-KILLS = [(number, phase) for number in range(1, 14) for phase in ("before", "after")]
+KILLS = [(number, phase) for number in range(1, 16) for phase in ("before", "after")]
 """At each request of an apply, before it is carried out and before it is answered."""
 
 _SPARE = multiprocessing.get_context("forkserver")
@@ -37,9 +37,9 @@ def applying(arguments: list[str], environment: dict[str, str], root: Path, outp
         )
 
 
-def apply_and_die(tool: Tool, hub: FakeHub, number: int, phase: str, *more: str) -> int | None:
+def apply_and_die(tool: Tool, hub: FakeHub, number: int, phase: str, *more: str, verb: str = "apply") -> int | None:
     """Kill the process at its request of that number. Its exit code: -9, or that of a run that had fewer requests."""
-    arguments = tool.arguments("apply", *more)
+    arguments = tool.arguments(verb, *more)
     process = _SPARE.Process(target=applying, args=(arguments, tool.environment, tool.root, tool.folder / "killed.txt"))
     seen_so_far = len(hub.seen)
 

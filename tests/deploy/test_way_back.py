@@ -100,12 +100,14 @@ def test_after_a_kill_the_old_container_is_not_verified_as_the_new_one(
     tool: Tool, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(endpoints.ENDINGS, "late", LATE)
-    tool.write(ENDPOINT_YAML[: ENDPOINT_YAML.index("secrets:")])  # nothing has to be sent a second time
+    # Without secrets nothing has to be sent a second time.
+    tool.write(ENDPOINT_YAML[: ENDPOINT_YAML.index("secrets:")])
+    hub.repositories["pyannote/community"].gated_to = None
     good = tool.published()
     tool.ok("apply")
     tool.published(b" that does not start")
     hub.endpoints.script = ["late"]
-    put = 3  # the repository's head, the endpoint, and then the PUT
+    put = 5  # the repository's head, the endpoint, two models that have to be readable, and then the PUT
     assert apply_and_die(tool, hub, put, "after") == -9
     assert hub.writes()[-1] == f"PUT {UPDATE}"
     ran = tool.run("apply", "--json")
