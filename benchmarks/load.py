@@ -4,10 +4,11 @@ Requests come at random, at a given rate, whatever the server does (open loop): 
 latency is what callers see, from the moment at which a request was meant to be sent. Queueing is the part of it in which the
 handler did not work on the request. What is not answered by the hard stop counts as unfinished, with its age.
 
-load_arrivals.py   when requests come, and how long their recordings are
-load_requests.py   sends them, once each, and notes what came of them
-load_server.py     a server that runs, or one that is started and ended; its memory
-load_tables.py     figures to text, and the promises
+load_arrivals.py     when requests come, and how long their recordings are
+load_recordings.py   recordings of these lengths
+load_requests.py     sends them, once each, and notes what came of them
+load_server.py       a server that runs, or one that is started and ended; its memory
+load_tables.py       figures to text, and the promises
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import argparse
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
@@ -25,13 +25,13 @@ from typing import Any
 
 from benchmarks import load_tables
 from benchmarks.load_arrivals import Arrival, poisson
+from benchmarks.load_recordings import cut
 from benchmarks.load_requests import send_all
 from benchmarks.load_server import HOSTS, Server, host_named, is_loopback, resident_mb, served_at, started, watched
 from benchmarks.outcome import add_options, command, publish
 from client import ClientError
 from client.parameters import SendAs
 from evaluation.run import ROOT, describe_machine
-from roundtable.audio import SAMPLE_RATE_HZ
 from tests.hosts.harness import HostError
 
 MARKS = ("<!-- figures of benchmarks.load -->", "<!-- end of the load's figures -->")
@@ -82,7 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=0.5, metavar="R", help="requests per second on average (default: 0.5)")
     parser.add_argument("--duration", type=float, default=120.0, metavar="S", help="how long requests come (default: 120)")
     parser.add_argument("--drain", type=float, default=60.0, metavar="S", help="hard stop so long after that (default: 60)")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="of times and lengths (default: 7)")
+    parser.add_argument("--seed", type=int, default=9, metavar="N", help="of times and lengths (default: 9)")
     parser.add_argument(
         "--mix", type=parse_mix, default=MIX, metavar="S:W,…", help=f"lengths in seconds and how often (default: {MIX})"
     )
@@ -121,24 +121,6 @@ def parse_mix(text: str) -> dict[float, float]:
     if not mix or min(*mix, *mix.values()) <= 0:
         raise argparse.ArgumentTypeError("must be SECONDS:WEIGHT,SECONDS:WEIGHT,… with numbers greater than 0")
     return mix
-
-
-def cut(sources: Sequence[Path], lengths: Mapping[float, float]) -> dict[float, bytes]:
-    """FLAC files of these lengths, by length: the sources one after the other, from their beginning, as often as it takes."""
-    import numpy as np
-
-    from roundtable.audio import decode_audio
-    from samples.make_samples import write_flac
-
-    heard = [decode_audio(source.read_bytes(), max_bytes=1 << 30, max_seconds=86400.0).samples for source in sources]
-    speech = np.concatenate(heard)
-    files = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for length in lengths:
-            path = Path(folder, f"{length:g}.flac")
-            write_flac(path, np.resize(speech, round(length * SAMPLE_RATE_HZ)))
-            files[length] = path.read_bytes()
-    return files
 
 
 async def measure(

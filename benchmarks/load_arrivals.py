@@ -38,10 +38,10 @@ def poisson(rate_per_s: float, duration_s: float, weights: Mapping[float, float]
 
 
 def waits_one_at_a_time(served: Iterable[tuple[float, float]]) -> list[float]:
-    """How long each request waits where one is served after the other, first come first served, in seconds.
+    """How long each request waits where one is served after the other, in seconds.
 
-    `served`: when each came and how long it was worked on, in order of coming. Lindley's recursion (1952): the next one waits
-    for what is left of the one before, its wait included.
+    `served`: when each came and how long it was worked on, in the order of service. Lindley's recursion (1952): the next one
+    waits for what is left of the one before, its wait included.
     """
     waits, free_s = [], 0.0
     for at_s, work_s in served:

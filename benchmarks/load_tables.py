@@ -85,6 +85,8 @@ def _row(name: str, values: Sequence[float]) -> tuple[str, ...]:
 
 
 def _waits(answered: Sequence[Sent]) -> list[float]:
+    """In the order in which they were served, which is the host's: a small body is read before a large one."""
+    answered = sorted(answered, key=lambda one: one.ended_s)
     return waits_one_at_a_time((one.at_s, one.served_s or 0.0) for one in answered)
 
 

@@ -15,11 +15,13 @@ import selectors
 import struct
 import threading
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from benchmarks.service_start import STEPS
 from client import Reply
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
@@ -46,6 +48,7 @@ from roundtable.transcript import (
     Word,
 )
 from roundtable.windows import Window
+from tests.hosts.harness import Answer, Request
 
 # A phrase that no log line, error or metric may ever hold.
 PHRASE = "purple elephants audit the lighthouse"
@@ -557,3 +560,33 @@ class GatheringServer(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+
+class PipedHost:
+    """A host without HTTP that gives, or raises, this answer to whatever is sent; `payloads` keeps what was."""
+
+    port = 0
+
+    def __init__(self, answer: Answer | Exception) -> None:
+        self.payloads: list[object] = []
+        self._answer = answer
+
+    def send(self, requests: Sequence[Request]) -> list[Answer]:
+        self.payloads += [request.payload for request in requests]
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return [self._answer for _ in requests]
+
+    def log(self) -> str:
+        return ""
+
+
+class InstantStart:
+    """`service_start.first_reply` without a process: half a second for each step. `asked` keeps clips and engines."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, dict[str, str]]] = []
+
+    def __call__(self, recording: Path, engines: Mapping[str, str]) -> dict[str, float]:
+        self.asked.append((recording.read_bytes(), dict(engines)))
+        return dict.fromkeys(STEPS, 0.5)
