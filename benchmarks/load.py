@@ -37,8 +37,8 @@ from tests.hosts.harness import HostError
 MARKS = ("<!-- figures of benchmarks.load -->", "<!-- end of the load's figures -->")
 MIX = "10:45,60:4,300:1"
 SAMPLES = (ROOT / "samples" / "meeting.flac", ROOT / "samples" / "call.flac")
-REMOTE = "{} is not this machine: a load test of somebody else's server is an attack. If it is yours, add --allow-remote."
-SAMPLE_EVERY_S = 0.25
+REMOTE = "This URL is not this machine's: a load test of somebody else's server is an attack. If it is yours, add --allow-remote."
+SAMPLE_EVERY_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +101,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--rate, --duration and --drain must be greater than 0")
     try:
         if options.url is not None and not (is_loopback(options.url) or options.allow_remote):
-            parser.error(REMOTE.format("This URL"))
+            parser.error(REMOTE)
     except ClientError as error:
         parser.error(str(error))
     if options.pid is not None and (options.url is None or resident_mb(options.pid) is None):

@@ -296,7 +296,7 @@ def test_any_other_machine_is_refused_unless_allowed(url: str, capsys: pytest.Ca
     assert not is_loopback(url)
     with pytest.raises(SystemExit, match="2"):
         load.main([url])
-    assert "is not this machine" in capsys.readouterr().err
+    assert "is not this machine's: a load test" in capsys.readouterr().err
     assert load._options([url, "--allow-remote"]).url == url
 
 
