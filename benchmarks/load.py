@@ -37,7 +37,9 @@ from tests.hosts.harness import HostError
 MARKS = ("<!-- figures of benchmarks.load -->", "<!-- end of the load's figures -->")
 MIX = "10:45,60:4,300:1"
 SAMPLES = (ROOT / "samples" / "meeting.flac", ROOT / "samples" / "call.flac")
-REMOTE = "This URL is not this machine's: a load test of somebody else's server is an attack. If it is yours, add --allow-remote."
+REMOTE = (
+    "This URL is not this machine's: a load test of somebody else's server is an attack. If it is yours, add --allow-remote."
+)
 SAMPLE_EVERY_S = 1.0
 
 
