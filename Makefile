@@ -12,7 +12,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,16 @@ bench-diarization: $(VENV)/.dev ## pyannote: stock beside ours, the same pipelin
 
 bench-summaries: $(VENV)/.dev ## Summaries: what models see, what is made up, the embedded engine beside lead-3
 	$(PY) -m benchmarks.summaries --json benchmarks/results/summaries.json --readme
+
+# With `make test-hosts` done before, the real hf-serve; else its emulator.
+bench-load: export ASR_MODEL := tests/models/whisper-tiny
+bench-load: export DIARIZATION_MODEL := tests/models/pyannote-tiny
+bench-load: $(VENV)/.dev
+	$(PY) -m benchmarks.load --host hf-serve toolkit --json benchmarks/results/load.json --readme \
+	  --recordings tests/models/held_out/two_people.flac tests/models/held_out/three_people_noisy.flac
+
+bench-service: $(VENV)/.dev
+	$(PY) -m benchmarks.service --json benchmarks/results/service.json --readme
 
 bench-gpu: $(VENV)/.dev ## Whisper and pyannote on a GPU, where there is one
 	$(PY) -m benchmarks.gpu

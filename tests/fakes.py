@@ -5,18 +5,24 @@ Each keeps the real interface and states what it guarantees.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import math
 import random
 import re
+import selectors
 import struct
 import threading
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+from benchmarks.service_start import STEPS
+from client import Reply
 from roundtable.asr import TranscribeOptions
 from roundtable.asr.window_engine import Decoded, EncodedBatch, Prompt
 from roundtable.audio import SAMPLE_RATE_HZ, Audio
@@ -42,6 +48,7 @@ from roundtable.transcript import (
     Word,
 )
 from roundtable.windows import Window
+from tests.hosts.harness import Answer, Request
 
 # A phrase that no log line, error or metric may ever hold.
 PHRASE = "purple elephants audit the lighthouse"
@@ -468,3 +475,118 @@ class Inventor:
     def _invent(self, pool: Sequence[str]) -> str:
         self.invented.append(self._rng.choice(pool))
         return self.invented[-1]
+
+
+# ---- Servers and time, for tests of the load generator
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop on which nobody ever waits: when all are asleep, its clock jumps to the first who wakes up.
+
+    So what happens at which second of its clock is exact, and costs no time. Begins at 0.
+    """
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now_s
+
+    def hold_up(self, seconds: float) -> None:
+        """As if the program had been busy for so long: nobody could wake up."""
+        self._jumping.now_s += seconds
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now_s += timeout or 0.0
+        return super().select(None if timeout is None else 0)
+
+
+class OneAtATime:
+    """An endpoint that works on one recording after the other, first come first served, `work_s(recording)` seconds each.
+
+    Its replies say so in `timings`, and nothing else.
+    """
+
+    def __init__(self, work_s: Callable[[bytes], float]) -> None:
+        self._work_s = work_s
+        self._free = asyncio.Lock()
+
+    async def transcribe(self, recording: bytes) -> Reply:
+        async with self._free:
+            work_s = self._work_s(recording)
+            await asyncio.sleep(work_s)
+            return Reply.parse(json.dumps({"text": "", "outcome": "ok", "timings": {"total_s": work_s}}).encode())
+
+
+class GatheringServer(ThreadingHTTPServer):
+    """A server on the loopback that answers nobody before so many requests have come, and then all of them.
+
+    Whoever waits for an answer before sending on waits in vain: after `patience_s` all who came get a 503.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, requests: int, reply: bytes, patience_s: float = 20.0) -> None:
+        gathered = threading.Barrier(requests, timeout=patience_s)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                try:
+                    gathered.wait()
+                    self.send_response(200)
+                except threading.BrokenBarrierError:
+                    self.send_response(503)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class PipedHost:
+    """A host without HTTP that gives, or raises, this answer to whatever is sent; `payloads` keeps what was."""
+
+    port = 0
+
+    def __init__(self, answer: Answer | Exception) -> None:
+        self.payloads: list[object] = []
+        self._answer = answer
+
+    def send(self, requests: Sequence[Request]) -> list[Answer]:
+        self.payloads += [request.payload for request in requests]
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return [self._answer for _ in requests]
+
+    def log(self) -> str:
+        return ""
+
+
+class InstantStart:
+    """`service_start.first_reply` without a process: half a second for each step. `asked` keeps clips and engines."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, dict[str, str]]] = []
+
+    def __call__(self, recording: Path, engines: Mapping[str, str]) -> dict[str, float]:
+        self.asked.append((recording.read_bytes(), dict(engines)))
+        return dict.fromkeys(STEPS, 0.5)
