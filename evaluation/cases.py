@@ -59,7 +59,7 @@ def folder_cases(folder: Path, at_most: Mapping[str, float] | None = None) -> li
 
 
 def data_cases(folder: Path) -> list[Case]:
-    """A folder that somebody named. As above; what has no reference is told on stderr. Raises `ReadError` if nothing has one."""
+    """Of a folder that somebody named. What has no reference is told on stderr. Raises `ReadError` if nothing has one."""
     cases = folder_cases(folder)
     if not cases:
         raise ReadError("DATA holds no recording with an .stm or .rttm beside it.")

@@ -45,6 +45,11 @@ def command(module: str, arguments: Sequence[str] | None) -> str:
     return shlex.join(["python", "-m", module, *(sys.argv[1:] if arguments is None else arguments)])
 
 
+def load_before() -> str:
+    """How many programs wanted the processors in the last minute: what figures of speed are to be read with."""
+    return f"{os.getloadavg()[0]:.2f}"
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []

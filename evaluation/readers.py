@@ -115,7 +115,7 @@ def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> 
 
 
 def read_words(path: Path) -> tuple[Word, ...]:
-    """`[{"speaker", "word", "start", "end"}, …]`, times in seconds: the words in the order of their starts. Raises `ReadError`."""
+    """`[{"speaker", "word", "start", "end"}, …]`, in seconds; the words in the order of their starts. Raises `ReadError`."""
     try:
         words = [
             Word(str(one["word"]), _finite(one["start"]), _finite(one["end"]), speaker=str(one["speaker"]))

@@ -28,17 +28,17 @@ def write(figures: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_results(folder: Path = RESULTS) -> list[dict[str, Any]]:
+def read_results(folder: Path) -> list[dict[str, Any]]:
     """Those that are there, in the order of `STANDARD`."""
     paths = [folder / f"{engines.name}.json" for engines in STANDARD]
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
 
-def write_readme(readme: Path = README, folder: Path = RESULTS) -> None:
+def write_readme(readme: Path, folder: Path) -> None:
     """Put the tables of every results file between the marks."""
     readme.write_text(page(readme.read_text(encoding="utf-8"), folder), encoding="utf-8")
 
 
-def page(readme: str, folder: Path = RESULTS) -> str:
+def page(readme: str, folder: Path) -> str:
     """The README's text with the tables that the results files give."""
     return with_tables(readme, "\n\n".join(map(tables, read_results(folder))), MARKS)

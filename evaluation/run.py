@@ -23,11 +23,11 @@ from evaluation.corpora import CORPORA
 from evaluation.engines import STANDARD, EngineSet, edge_clips, environments_own
 from evaluation.evaluate import evaluate
 from evaluation.machine import ROOT as ROOT
-from evaluation.machine import command
+from evaluation.machine import command, load_before
 from evaluation.machine import describe_machine as describe_machine
 from evaluation.readers import ReadError
 from evaluation.report import announced as announced
-from evaluation.results import OWN, RESULTS, write, write_readme
+from evaluation.results import OWN, README, RESULTS, write, write_readme
 from evaluation.tables import tables
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    about = {**describe_machine(), "command": command("evaluation.run", arguments)}
+    about = {**describe_machine(), "command": command("evaluation.run", arguments), "load before": load_before()}
     kept = True
     for plan in plans:
         figures = evaluate(plan.engines, plan.cases, plan.clips, about=about, der_collar_s=options.collar)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.write:
             write(figures, plan.path)
     if options.write and any(plan.path.parent == RESULTS for plan in plans):
-        write_readme()
+        write_readme(README, RESULTS)
     return 1 if options.strict and not kept else 0
 
 

@@ -12,7 +12,7 @@ from evaluation.report import aligned, parts_text, rate_text, speakers_text
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
 
-ABOUT = ("processor", "python", "packages", "commit", "command")
+ABOUT = ("processor", "python", "packages", "commit", "command", "load before")
 STAGES = ("decode", "asr", "diarize", "merge", "summarize")
 
 
