@@ -38,6 +38,11 @@ def score_checks(case: Case, measured: Score) -> list[Check]:
     return checks
 
 
+def failure_check(case: Case, code: str) -> Check:
+    """A recording that was answered with an error."""
+    return Check(case.name, "error", code, "none", False)
+
+
 def edge_checks(edge: Edge) -> list[Check]:
     """Where nobody speaks: no error, no word, no speaker, and a summary that says so."""
     checks = [Check(edge.name, "error", edge.error or "none", "none", not edge.error)]

@@ -77,8 +77,7 @@ def _tiny_ctranslate2(scratch: Path) -> dict[str, str | None]:
 
 
 def _environment(_scratch: Path) -> dict[str, str | None]:
-    named = {name.lower(): os.environ.get(name) or EMBEDDED for name in ENVIRONMENT}
-    return dict(named)
+    return {name.lower(): os.environ.get(name) or EMBEDDED for name in ENVIRONMENT}
 
 
 def _held_out() -> list[Case]:

@@ -9,13 +9,14 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from evaluation.cases import Case
-from evaluation.checks import constructor_check, edge_checks, score_checks
+from evaluation.checks import constructor_check, edge_checks, failure_check, score_checks
 from evaluation.encoder_passes import counted_encoder_passes
 from evaluation.engines import EngineSet
 from evaluation.figures import Figures, figures_of, method
 from evaluation.listen import Converse, listen, run_edge
 from evaluation.measures import Measured, all_together, measure
 from evaluation.report import announced
+from roundtable.errors import RoundtableError
 
 
 def evaluate(
@@ -26,7 +27,10 @@ def evaluate(
     about: Mapping[str, str],
     der_collar_s: float = 0.0,
 ) -> Figures:
-    """Everything that a results file holds. `about`: machine and command. Takes about the length of the recordings."""
+    """Everything that a results file holds. `about`: machine and command. Takes about the length of the recordings.
+
+    A recording that the handler answers with an error has no row, and a check that says so.
+    """
     from config import ModelSettings
     from handler import EndpointHandler  # late: a process that only wants --help loads no engine
 
@@ -35,12 +39,16 @@ def evaluate(
         begun_s = perf_counter()
         handler = EndpointHandler(settings=settings)
         constructor_s = perf_counter() - begun_s
-        measured = [
-            _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
-            for case in announced(cases, lambda case: f"{engines.name}: {case.name}")
-        ]
+        measured, checks = [], []
+        for case in announced(cases, lambda case: f"{engines.name}: {case.name}"):
+            try:
+                one = _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
+            except RoundtableError as error:
+                checks.append(failure_check(case, error.code))
+            else:
+                measured.append(one)
+                checks += score_checks(case, one.score)
         edges = [run_edge(handler.converse, clip) for clip in announced(clips, lambda clip: f"{engines.name}: {clip.stem}")]
-    checks = [check for case, one in zip(cases, measured, strict=True) for check in score_checks(case, one.score)]
     checks += [check for edge in edges for check in edge_checks(edge)]
     checks += [constructor_check(constructor_s)] if engines.quick_to_load else []
     return {

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.cases import Case, data_cases
-from evaluation.checks import Check as Check
+from evaluation.checks import Check as Check  # as itself, here and below: benchmarks may still take it from here
 from evaluation.checks import check_table as check_table
 from evaluation.checks import checks_of
 from evaluation.corpora import CORPORA

@@ -508,6 +508,17 @@ def test_the_whole_command(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert page.endswith("```\n\n" + MARKS[1] + "\nAfter.\n")
 
 
+def test_a_recording_that_fails_does_not_cost_the_others(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "samples" / "broken.flac").write_bytes(b"no audio at all")
+    written(project / "samples", {"broken.stm": STM})
+    assert run.main(["--data", str(project / "samples"), "--write", "--strict"]) == 1
+    report = json.loads((project / "own" / "embedded-data.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["recordings"]] == ["tone"]
+    broken = {"recording": "broken", "measure": "error", "measured": "not_audio", "must_reach": "none", "ok": False}
+    assert report["checks"][0] == broken
+    assert "not_audio" in capsys.readouterr().out
+
+
 def test_recordings_of_ones_own_have_results_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--data", str(project / "samples"), "--write"]) == 0
     assert capsys.readouterr().err.splitlines()[0] == "not scored, for want of a reference: without-reference"

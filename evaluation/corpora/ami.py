@@ -45,16 +45,11 @@ def ami(folder: Path, split: str) -> list[Case]:
     audio = by_stem(folder, "*.Mix-Headset.wav", ".Mix-Headset.wav")
     turns = by_stem(folder, f"only_words/rttms/{split}/*.rttm", ".rttm")
     words = by_stem(folder, "*.words.xml", ".words.xml")
-    meetings = [name for name in sorted(audio) if _in_split(name, split)]
-    cases = [
-        case
-        for name in meetings
-        if (
-            case := _meeting(
-                name, audio[name], [path for key, path in words.items() if key.startswith(f"{name}.")], turns.get(name)
-            )
-        )
-    ]
+    cases = []
+    for name in sorted(audio):
+        channels = [path for key, path in sorted(words.items()) if key.startswith(f"{name}.")]
+        if _in_split(name, split) and (channels or name in turns):
+            cases.append(_meeting(name, audio[name], channels, read(turns[name]).turns if name in turns else None))
     refuse_unless(cases, "ami", f"{split} meetings as *.Mix-Headset.wav with *.words.xml or only_words/rttms/{split}/*.rttm")
     return cases
 
@@ -65,15 +60,15 @@ def _in_split(meeting: str, split: str) -> bool:
     return meeting in SPLITS.get(split, ())
 
 
-def _meeting(name: str, audio: Path, channels: Sequence[Path], rttm: Path | None) -> Case | None:
-    """A meeting with what is known about it; None if nothing is."""
+def _meeting(name: str, audio: Path, channels: Sequence[Path], turns: tuple[Turn, ...] | None) -> Case:
+    """A meeting of which the words are known, or at least the turns."""
     if not channels:
-        return None if rttm is None else Case(name, audio, read(rttm), parameters=PARAMETERS)
-    said = [_channel(path) for path in sorted(channels)]
+        return Case(name, audio, Recording(name, turns=turns), parameters=PARAMETERS)
+    said = [_channel(path) for path in channels]
     words = tuple(sorted(chain(*said), key=lambda word: word.start))
-    utterances = sorted(chain(*map(_utterances, said)), key=lambda utterance: utterance.start)
-    turns = read(rttm).turns if rttm is not None else tuple(sorted(chain(*map(_turns, said)), key=lambda turn: turn.start))
-    return Case(name, audio, Recording(name, tuple(utterances), turns), parameters=PARAMETERS, words=words)
+    utterances = tuple(sorted(chain(*map(_utterances, said)), key=lambda utterance: utterance.start))
+    spoken = turns or tuple(sorted(chain(*map(_turns, said)), key=lambda turn: turn.start))
+    return Case(name, audio, Recording(name, utterances, spoken), parameters=PARAMETERS, words=words)
 
 
 def _channel(path: Path) -> list[Word]:

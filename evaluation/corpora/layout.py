@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.readers import ReadError
@@ -16,7 +16,7 @@ def by_stem(folder: Path, pattern: str, suffix: str) -> dict[str, Path]:
     return found
 
 
-def refuse_unless(cases: Iterable[object], corpus: str, wanted: str) -> None:
-    """Raises `ReadError`: the folder has another layout than this one."""
-    if not any(True for _ in cases):
+def refuse_unless(cases: Sequence[object], corpus: str, wanted: str) -> None:
+    """Raises `ReadError` where there are none: the folder has another layout than this one."""
+    if not cases:
         raise ReadError(f"{corpus}: found none of what this split should hold: {wanted}.")
