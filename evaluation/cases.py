@@ -62,7 +62,7 @@ def data_cases(folder: Path) -> list[Case]:
     """Of a folder that somebody named. What has no reference is told on stderr. Raises `ReadError` if nothing has one."""
     cases = folder_cases(folder)
     if not cases:
-        raise ReadError("DATA holds no recording with an .stm or .rttm beside it.")
+        raise ReadError("The folder holds no recording with an .stm or .rttm beside it.")
     known = {case.audio for case in cases}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in AUDIO and path not in known:

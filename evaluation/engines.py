@@ -22,7 +22,15 @@ ENVIRONMENT = ("ASR_MODEL", "DIARIZATION_MODEL", "SUMMARIZE_MODEL")
 SAMPLES = ROOT / "samples"
 MODELS = ROOT / "tests" / "models"
 
-_UNSET = {"asr_revision": None, "asr_dtype": "auto", "asr_assistant_model": None, "diarization_revision": None}
+_UNSET = {
+    "asr_revision": None,
+    "asr_dtype": "auto",
+    "asr_assistant_model": None,
+    "asr_assistant_revision": None,
+    "diarization_revision": None,
+    "summarize_revision": None,
+    "summarize_dtype": "auto",
+}
 """So that the environment does not reach into the engines that are always the same."""
 
 
@@ -60,8 +68,8 @@ def _embedded(_scratch: Path) -> dict[str, str | None]:
     return {"asr_model": EMBEDDED, "diarization_model": EMBEDDED, "summarize_model": EMBEDDED, **_UNSET}
 
 
-def _tiny(_scratch: Path) -> dict[str, str | None]:
-    return {**_embedded(_scratch), "asr_model": str(MODELS / "whisper-tiny")}
+def _tiny(scratch: Path) -> dict[str, str | None]:
+    return {**_embedded(scratch), "asr_model": str(MODELS / "whisper-tiny")}
 
 
 def _tiny_pyannote(scratch: Path) -> dict[str, str | None]:

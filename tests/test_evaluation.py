@@ -17,7 +17,7 @@ from evaluation import run
 from evaluation.__main__ import main
 from evaluation.cases import Case, data_cases, folder_cases, phone_call_cases, sample_cases
 from evaluation.checks import Check, check_table, edge_checks, score_checks
-from evaluation.engines import ENVIRONMENT, EngineSet
+from evaluation.engines import ENVIRONMENT, STANDARD, EngineSet
 from evaluation.listen import Edge, run_edge
 from evaluation.measures import run_case
 from evaluation.normalize import normalize
@@ -541,11 +541,24 @@ def test_what_cannot_be_evaluated_is_exit_code_2(project: Path, capsys: pytest.C
     assert run.main(["--corpus", "ted", str(empty)]) == 2
     assert run.main(["--corpus", "ami", str(empty)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "error: DATA holds no recording with an .stm or .rttm beside it.",
+        "error: The folder holds no recording with an .stm or .rttm beside it.",
         "error: There is no corpus called that; there are ami, voxconverse, librispeech.",
         "error: ami: found none of what this split should hold: "
         "test meetings as *.Mix-Headset.wav with *.words.xml or only_words/rttms/test/*.rttm.",
     ]
+
+
+@pytest.mark.parametrize("engines", [one for one in STANDARD if not one.needs], ids=lambda engines: engines.name)
+def test_the_environment_does_not_reach_into_the_standard_engines(
+    engines: EngineSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ModelSettings.load(**engines.settings(tmp_path))
+    for name in ModelSettings.model_fields:
+        if name.endswith(("_model", "_revision")):
+            monkeypatch.setenv(name.upper(), "another")
+        if name.endswith("_dtype"):
+            monkeypatch.setenv(name.upper(), "float32")
+    assert ModelSettings.load(**engines.settings(tmp_path)) == before
 
 
 def test_engines_that_are_not_installed_are_left_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
