@@ -6,13 +6,14 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 export PIP_NO_INPUT := 1
 # As it was typed: a file's name may hold a dollar or a quote.
 override AUDIO := $(value AUDIO)
-export AUDIO
+override DATA := $(value DATA)
+export AUDIO DATA
 MODELS ?= embedded
 # One process for each core, with one thread each: a suite's models are too small to share.
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-whole-job bench-load bench-service bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +44,16 @@ format: $(VENV)/.dev ## Rewrite the code the way lint wants it
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-evaluate: $(VENV)/.dev ## Quality and speed of the embedded engines on every recording with a reference
-	$(PY) -m evaluation.run
+evaluate: $(VENV)/.dev ## Quality and speed of every engine on every recording with a reference; DATA=folder: then on your own
+	$(PY) -m evaluation.run --write
+	@[ -z "$$DATA" ] || $(PY) -m evaluation.run --write --data "$$DATA"
+
+evaluate-check: export OMP_NUM_THREADS := 1
+evaluate-check: $(VENV)/.dev ## Is any figure worse than the recorded one by more than its tolerance?
+	$(PY) -m evaluation.gate
+
+evaluate-golden: $(VENV)/.dev ## Record the figures of this machine as what evaluate-check compares with
+	$(PY) -m evaluation.gate --record
 
 bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the peers' rules
 	$(PY) -m benchmarks.merge --json benchmarks/results/merge.json --readme

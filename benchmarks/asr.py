@@ -34,7 +34,8 @@ from benchmarks.asr_score import Hearing, Timed, judge
 from benchmarks.asr_tables import SAME_TOTAL
 from benchmarks.asr_worker import SYSTEMS, Measured, MissingPackageError, Worker
 from benchmarks.outcome import add_options, command, publish
-from evaluation.run import ROOT, announced, describe_machine
+from evaluation.machine import ROOT, describe_machine
+from evaluation.report import announced
 from roundtable.audio import SAMPLE_RATE_HZ
 
 MODEL = ROOT / "tests" / "models" / "whisper-tiny"

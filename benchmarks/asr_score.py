@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jiwer
 import numpy as np
 
 from benchmarks.asr_peers import Heard
 from evaluation.normalize import normalize
 from evaluation.score import Rate, Spoken, word_errors
+from evaluation.word_times import Timed as Timed
+from evaluation.word_times import starts_off_s as starts_off_s
 
 NEAR_S = 0.3
-
-Timed = tuple[str, float]
-"""A word and its start in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +52,3 @@ def judge(heard: Heard, said: Sequence[Timed]) -> Hearing:
 def _utterance(text: str) -> list[Spoken]:
     words = normalize(text)
     return [Spoken("", 0.0, 0.0, tuple(words))] if words else []
-
-
-def starts_off_s(heard: Sequence[Timed], said: Sequence[Timed]) -> list[float]:
-    """The words that a least-errors alignment pairs and that are the same, in order: how far apart they begin.
-
-    Each word is normalised for itself, to keep its time, so a number of two words pairs only with one of two words.
-    """
-    hypothesis, reference = list(_normalized(heard)), list(_normalized(said))
-    if not hypothesis or not reference:
-        return []
-    found = jiwer.process_words(" ".join(word for word, _ in reference), " ".join(word for word, _ in hypothesis))
-    return [
-        abs(hypothesis[chunk.hyp_start_idx + n][1] - reference[chunk.ref_start_idx + n][1])
-        for chunk in found.alignments[0]
-        if chunk.type == "equal"
-        for n in range(chunk.ref_end_idx - chunk.ref_start_idx)
-    ]
-
-
-def _normalized(words: Iterable[Timed]) -> Iterable[Timed]:
-    return ((part, start) for text, start in words for part in normalize(text))

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.asr_ours import OURS
 from benchmarks.asr_peers import DEFAULT_BEAMS, GREEDY
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

@@ -28,8 +28,9 @@ import numpy as np
 from benchmarks import diarization_dialogues
 from benchmarks.diarization_worker import EXACT, OURS, STOCK, SYSTEMS, Measured, Worker
 from benchmarks.outcome import add_options, command, publish
-from evaluation.report import aligned
-from evaluation.run import ROOT, Check, announced, check_table, describe_machine
+from evaluation.checks import Check, check_table
+from evaluation.machine import ROOT, describe_machine
+from evaluation.report import aligned, announced
 from roundtable.audio import SAMPLE_RATE_HZ, decode_audio
 
 RECORDINGS = (

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.report import as_json, table
-from evaluation.run import ROOT, Check, announced, run_case, sample_cases
+from evaluation.cases import sample_cases
+from evaluation.checks import Check
+from evaluation.machine import ROOT
+from evaluation.measures import run_case
+from evaluation.report import announced, as_json, table
 from evaluation.score import Score, pooled
 
 MOST_DER, MOST_CP_WER, RIGHT_COUNT_SHARE = 0.10, 0.15, 0.9

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import asr, diarization
-from evaluation.run import ROOT
+from evaluation.machine import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 

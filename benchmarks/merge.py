@@ -30,7 +30,8 @@ from benchmarks.merge_score import ALGORITHMS, cp_errors, out_of_reach, wrong_sp
 from benchmarks.merge_talks import Talk
 from benchmarks.merge_tuning import tune
 from benchmarks.outcome import add_options, command, publish
-from evaluation.run import announced, describe_machine
+from evaluation.machine import describe_machine
+from evaluation.report import announced
 
 MARKS = ("<!-- figures of benchmarks.merge -->", "<!-- end of the merge's figures -->")
 PARTS = ("attribution", "robustness", "speed")

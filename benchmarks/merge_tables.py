@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.merge_disturbances import EVERYTHING, LEVELS
 from benchmarks.merge_score import OURS, PEERS
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

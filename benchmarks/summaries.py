@@ -10,7 +10,7 @@ speed       the extractive engine: seconds and memory for up to 40,000 words
 hosts       the summaries' tests with transformers 4.51.3 and torch 2.5.1, where `make test-hosts` has built that environment
 
 summaries_budget.py      summaries_inventions.py   summaries_quality.py   summaries_speed.py   summaries_hosts.py
-rouge.py                 the scores of Lin, 2004    summaries_tables.py    figures to text, and the promises
+summaries_tables.py      figures to text, and the promises
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from benchmarks import (
     summaries_tables,
 )
 from benchmarks.outcome import add_options, command, publish
-from evaluation.run import ROOT, announced, describe_machine
+from evaluation.machine import ROOT, describe_machine
+from evaluation.report import announced
 from roundtable.quiet import quiet
 from tests.models import judge_summarizer
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from evaluation.run import ROOT
+from evaluation.machine import ROOT
 
 TOOLKIT = ROOT / ".venv-hosts-toolkit" / "bin" / "python"
 TESTS = ("tests/test_summarization_*.py", "tests/test_models_summarizers.py")

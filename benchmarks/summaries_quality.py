@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rouge import Rouge, rouge
+from evaluation.machine import ROOT
+from evaluation.measures import without_labels
 from evaluation.readers import read
-from evaluation.run import ROOT
+from evaluation.rouge import Rouge, rouge
 from roundtable.control import Control
 from roundtable.summarization import SummarizeOptions
 from roundtable.summarization.extractive import ExtractiveSummarizer
@@ -70,7 +71,7 @@ def measure() -> dict[str, Any]:
         points = [(point.text, point.evidence) for point in (*summary.key_points, *summary.decisions)]
         points += [(item.task, item.evidence) for item in summary.action_items]
         cited = [(text, turns[id_].text) for text, evidence in points for id_ in evidence]
-        ours = bare(summary.text)
+        ours = without_labels(summary.text)
         texts = {OURS: ours, BASELINE: lead(turns), SAME_LENGTH: lead_words(turns, len(ours.split()))}
         rows.append(
             {
@@ -83,11 +84,6 @@ def measure() -> dict[str, Any]:
             }
         )
     return {"rows": rows}
-
-
-def bare(text: str) -> str:
-    """Without the labels of the speakers, which are no words of a summary."""
-    return re.sub(r"(?m)^\w+: ", "", text)
 
 
 def content(text: str) -> set[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.summaries_quality import BASELINE, OURS, SAME_LENGTH
 from benchmarks.summaries_speed import TWO_HOURS_WORDS
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roundtable.transcript import Turn
+from roundtable.transcript import Turn, Word
 
 PAUSE_S = 0.5
 """A turn of a reply is scored in pieces parted by pauses this long, so that each piece's words have nearly exact times."""
@@ -58,9 +58,9 @@ def read(path: Path, rttm: Path | None = None) -> Recording:
     parse = {".json": _read_json, ".stm": read_stm, ".rttm": read_rttm}.get(path.suffix.lower())
     if parse is None:
         raise ReadError(f"{path.name}: is none of .json, .stm and .rttm.")
-    recording = parse(_text(path), path.name)
+    recording = parse(read_text(path), path.name)
     if rttm is not None:
-        turns = read_rttm(_text(rttm), rttm.name).turns
+        turns = read_rttm(read_text(rttm), rttm.name).turns
         recording = Recording(recording.name, recording.utterances, turns, recording.duration_s, recording.wall_s)
     return recording
 
@@ -112,6 +112,18 @@ def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> 
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReadError(f"{name}: is not a reply in the json format.") from error
+
+
+def read_words(path: Path) -> tuple[Word, ...]:
+    """`[{"speaker", "word", "start", "end"}, …]`, in seconds; the words in the order of their starts. Raises `ReadError`."""
+    try:
+        words = [
+            Word(str(one["word"]), _finite(one["start"]), _finite(one["end"]), speaker=str(one["speaker"]))
+            for one in json.loads(read_text(path))
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReadError(f"{path.name}: is not a list of words with their times.") from error
+    return tuple(sorted(words, key=lambda word: word.start))
 
 
 def _read_json(text: str, name: str) -> Recording:
@@ -168,7 +180,8 @@ def _pieces(words: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
     return pieces
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises `ReadError` unless it is UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

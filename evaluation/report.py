@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from evaluation.normalize import NAME as NORMALIZER
 from evaluation.score import MEASURES, TCP_COLLAR_S, Rate, Score, pooled
@@ -44,14 +46,31 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+_Item = TypeVar("_Item")
+
+
+def announced(items: Sequence[_Item], name: Callable[[_Item], str]) -> Iterator[_Item]:
+    """The items, each named on stderr as its turn comes: a recording takes up to its own length."""
+    for place, item in enumerate(items, 1):
+        print(f"{place}/{len(items)} {name(item)}", file=sys.stderr, flush=True)
+        yield item
+
+
+def with_tables(readme: str, tables: str, marks: tuple[str, str]) -> str:
+    """The README with these tables between its two marks."""
+    begin, end = marks
+    before, rest = readme.split(begin)
+    return f"{before}{begin}\n\n```text\n{tables}```\n\n{end}{rest.split(end)[1]}"
+
+
 def as_json(scores: Sequence[Score], *, der_collar_s: float = 0.0) -> dict[str, object]:
     """Every figure with its parts, each recording's and the total's."""
     return {
         "normalizer": NORMALIZER,
         "tcp_wer_collar_s": TCP_COLLAR_S,
         "der_collar_total_s": der_collar_s,
-        "recordings": [_score_json(one) for one in scores],
-        "total": _score_json(pooled(scores)),
+        "recordings": [score_json(one) for one in scores],
+        "total": score_json(pooled(scores)),
     }
 
 
@@ -60,14 +79,14 @@ def _row(score: Score) -> tuple[str, ...]:
         score.name,
         "-" if score.wer is None else f"{score.wer.length:.0f}",
         rate_text(score.wer),
-        _parts(score.wer, "{:.0f}"),
+        parts_text(score.wer, "{:.0f}"),
         rate_text(score.cp_wer),
         rate_text(score.tcp_wer),
         rate_text(score.orc_wer),
         rate_text(score.wder),
         rate_text(score.der),
-        _parts(score.der, "{:.1f}"),
-        _speakers(score.speaker_count),
+        parts_text(score.der, "{:.1f}"),
+        speakers_text(score.speaker_count),
         rate_text(score.real_time),
     )
 
@@ -78,11 +97,11 @@ def rate_text(rate: Rate | None) -> str:
     return f"+{rate.errors:.0f}" if rate.value is None else f"{rate.value:.3f}"
 
 
-def _parts(rate: Rate | None, pattern: str) -> str:
+def parts_text(rate: Rate | None, pattern: str) -> str:
     return "-" if rate is None else "/".join(pattern.format(value) for value in rate.errors_by_kind.values())
 
 
-def _speakers(rate: Rate | None) -> str:
+def speakers_text(rate: Rate | None) -> str:
     """`3`: right. `3+1`, `3-1`: of three speakers, one too many, one too few."""
     if rate is None:
         return "-"
@@ -90,12 +109,12 @@ def _speakers(rate: Rate | None) -> str:
     return f"{rate.length:.0f}" + (f"+{extra:.0f}" if extra else "") + (f"-{missing:.0f}" if missing else "")
 
 
-def _score_json(score: Score) -> dict[str, object]:
-    measures = {measure: _rate_json(getattr(score, measure)) for measure in MEASURES}
+def score_json(score: Score) -> dict[str, object]:
+    measures = {measure: rate_json(getattr(score, measure)) for measure in MEASURES}
     return {"name": score.name, **measures}
 
 
-def _rate_json(rate: Rate | None) -> dict[str, object] | None:
+def rate_json(rate: Rate | None) -> dict[str, object] | None:
     if rate is None:
         return None
     parts = {kind: round(value, 3) for kind, value in rate.errors_by_kind.items()}

@@ -23,7 +23,7 @@ from benchmarks import (  # after the skip above
     summaries_speed,
     summaries_tables,
 )
-from benchmarks.rouge import rouge
+from evaluation.rouge import rouge
 from roundtable.transcript import ActionItem, Point, SpeakerTurn, Summary
 from tests.fakes import Inventor
 

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from config import ModelSettings
-from evaluation.run import Case, Edge, edge_checks, phone_call_cases, run_case, run_edge, sample_cases, score_checks
+from evaluation.cases import Case, phone_call_cases, sample_cases
+from evaluation.checks import edge_checks, score_checks
+from evaluation.listen import Edge, run_edge
+from evaluation.measures import run_case
 from handler import EndpointHandler
 from roundtable.summarization.extractive import NO_SPEECH
 

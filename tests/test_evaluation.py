@@ -15,9 +15,15 @@ from hypothesis import strategies as st
 from config import ModelSettings
 from evaluation import run
 from evaluation.__main__ import main
+from evaluation.cases import Case, data_cases, folder_cases, phone_call_cases, sample_cases
+from evaluation.checks import Check, check_table, edge_checks, score_checks
+from evaluation.engines import ENVIRONMENT, STANDARD, EngineSet
+from evaluation.listen import Edge, run_edge
+from evaluation.measures import run_case
 from evaluation.normalize import normalize
 from evaluation.readers import ReadError, Recording, Utterance, read_reply, read_rttm, read_stm
 from evaluation.report import as_json, table
+from evaluation.results import MARKS
 from evaluation.score import Rate, diarization_errors, pooled, score
 from handler import EndpointHandler
 from roundtable.formats import render
@@ -396,9 +402,9 @@ def sample_folder(folder: Path, stm: str = FAKE_STM, rttm: str = FAKE_RTTM) -> P
 
 
 def test_a_recording_that_reaches_everything(tmp_path: Path) -> None:
-    (case,) = run.sample_cases(sample_folder(tmp_path))
-    measured = run.run_case(handler_that_hears(PHRASE).converse, case)
-    checks = run.score_checks(case, measured)
+    (case,) = sample_cases(sample_folder(tmp_path))
+    measured = run_case(handler_that_hears(PHRASE).converse, case)
+    checks = score_checks(case, measured)
     assert [(check.measure, check.measured, check.must_reach) for check in checks[:4]] == [
         ("WER", "0.000", "<= 0.20"),
         ("DER", "0.000", "<= 0.15"),
@@ -406,29 +412,29 @@ def test_a_recording_that_reaches_everything(tmp_path: Path) -> None:
         ("speakers wrong", "0", "0"),
     ]
     assert [check.ok for check in checks] == [True] * 5
-    assert run.check_table(checks).endswith("5 of 5 reached")
+    assert check_table(checks).endswith("5 of 5 reached")
 
 
 def test_a_recording_that_falls_short_says_so(tmp_path: Path) -> None:
     stm = FAKE_STM.replace("lighthouse", "harbour today please")
     rttm = FAKE_RTTM + "SPEAKER tone 1 0 2 <NA> <NA> C <NA> <NA>\n"
-    (case,) = run.sample_cases(sample_folder(tmp_path, stm, rttm))
-    checks = run.score_checks(case, run.run_case(handler_that_hears(PHRASE).converse, case))
+    (case,) = sample_cases(sample_folder(tmp_path, stm, rttm))
+    checks = score_checks(case, run_case(handler_that_hears(PHRASE).converse, case))
     assert [(check.measure, check.measured, check.ok) for check in checks[:4]] == [
         ("WER", "0.429", False),
         ("DER", "0.500", False),
         ("cpWER", "0.429", False),
         ("speakers wrong", "1", False),
     ]
-    assert run.check_table(checks).endswith("1 of 5 reached, 4 SHORT")
+    assert check_table(checks).endswith("1 of 5 reached, 4 SHORT")
 
 
 def test_an_edge_clip_with_invented_words_falls_short(tmp_path: Path) -> None:
     clip = tmp_path / "silence.flac"
     clip.write_bytes(tone_wav(2.0))
-    edge = run.run_edge(handler_that_hears("thank you").converse, clip)
-    assert replace(edge, rtf=None) == run.Edge("silence", "thank you", ("SPEAKER_00",), "thank you", "", None)
-    assert [(check.measure, check.measured, check.ok) for check in run.edge_checks(edge)] == [
+    edge = run_edge(handler_that_hears("thank you").converse, clip)
+    assert replace(edge, rtf=None) == Edge("silence", "thank you", ("SPEAKER_00",), "thank you", "", None, invented=2)
+    assert [(check.measure, check.measured, check.ok) for check in edge_checks(edge)] == [
         ("error", "none", True),
         ("invented words", "2", False),
         ("invented speakers", "1", False),
@@ -439,33 +445,148 @@ def test_an_edge_clip_with_invented_words_falls_short(tmp_path: Path) -> None:
 def test_an_edge_clip_that_fails_is_reported_by_its_code(tmp_path: Path) -> None:
     clip = tmp_path / "silence.flac"
     clip.write_bytes(tone_wav(2.0))
-    edge = run.run_edge(handler_that_hears("", failing=True).converse, clip)
-    assert edge == run.Edge("silence", "", (), "", "engine_failed", None)
-    assert run.edge_checks(edge) == [run.Check("silence", "error", "engine_failed", "none", False)]
+    edge = run_edge(handler_that_hears("", failing=True).converse, clip)
+    assert edge == Edge("silence", "", (), "", "engine_failed", None)
+    assert edge_checks(edge) == [Check("silence", "error", "engine_failed", "none", False)]
 
 
 def test_the_phone_call_comes_from_the_installed_package() -> None:
-    told, untold = run.phone_call_cases()
+    told, untold = phone_call_cases()
     assert (told.parameters, untold.parameters) == ({"num_speakers": 2}, {})
     assert told.audio.stat().st_size == 960_104
     assert [len(told.reference.utterances or ()), len(told.reference.turns or ()), told.reference.num_speakers] == [13, 10, 2]
 
 
-def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clip_with_a_reference_tells_invented_words_from_those_said(tmp_path: Path) -> None:
+    clip = tmp_path / "one_word.flac"
+    clip.write_bytes(tone_wav(2.0))
+    assert run_edge(handler_that_hears(PHRASE).converse, clip).invented is None
+    written(tmp_path, {"one_word.rttm": "SPEAKER one_word 1 0 0.3 <NA> <NA> A <NA> <NA>\n"})
+    assert run_edge(handler_that_hears(PHRASE).converse, clip).invented == 3  # the first is said, the second within 0.25 s
+
+
+def fake_set(folder: Path, name: str = "embedded") -> EngineSet:
+    return EngineSet(name, "Fakes", lambda scratch: {"asr_model": "fake"}, lambda: sample_cases(folder), quick_to_load=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one recording and one edge clip, whose engines hear PHRASE in both."""
     sample_folder(tmp_path / "samples")
-    sample_folder(tmp_path / "samples" / "edge")
-    for name in run.SETTINGS:
-        monkeypatch.setenv(name, "fake")
-    monkeypatch.setattr(run, "ROOT", tmp_path)
-    monkeypatch.setattr("handler.EndpointHandler", lambda: handler_that_hears(PHRASE))
-    assert run.main(["--json", str(tmp_path / "out.json")]) == 0
-    assert run.main(["--strict"]) == 1
-    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert [entry["name"] for entry in report["recordings"]] == ["tone", "phone call, told 2", "phone call"]
-    assert report["recordings"][0]["wer"]["value"] == 0.0
-    assert report["machine"]["commit"] == "unknown"
-    assert [check["ok"] for check in report["checks"] if check["recording"] == "tone" and check["measure"] == "WER"] == [True]
+    (tmp_path / "silence.flac").write_bytes(tone_wav(2.0))
+    written(tmp_path, {"README.md": "Before.\n{}\n\n{}\nAfter.\n".format(*MARKS)})
+    monkeypatch.setattr(run, "STANDARD", (fake_set(tmp_path / "samples"),))
+    monkeypatch.setattr(run, "edge_clips", lambda: [tmp_path / "silence.flac"])
+    for name, path in {"RESULTS": "results", "OWN": "own", "README": "README.md"}.items():
+        monkeypatch.setattr(run, name, tmp_path / path)
+    monkeypatch.setattr("handler.EndpointHandler", lambda settings: handler_that_hears(PHRASE))
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_whole_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([]) == 0
+    assert not (project / "results").exists()
+    assert run.main(["--strict"]) == 1  # words in silence
     assert "SHORT" in capsys.readouterr().out
+    assert run.main(["--write"]) == 0
+    report = json.loads((project / "results" / "embedded.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["recordings"]] == ["tone"]
+    row = report["recordings"][0]
+    assert (row["wer"]["value"], row["der"]["value"], row["attribution"], row["invented"]["errors"]) == (0.0, 0.0, 0.0, 0)
+    assert list(row["rtf"]) == ["decode", "asr", "diarize", "merge", "summarize"]
+    assert report["command"] == "python -m evaluation.run --write"
+    assert [(check["measure"], check["ok"]) for check in report["checks"] if check["recording"] == "silence"] == [
+        ("error", True),
+        ("invented words", False),
+        ("invented speakers", False),
+        ("summary", False),
+    ]
+    page = (project / "README.md").read_text(encoding="utf-8")
+    assert page.startswith("Before.\n" + MARKS[0] + "\n\n```text\nFAKES\nprocessor: ")
+    assert page.endswith("```\n\n" + MARKS[1] + "\nAfter.\n")
+
+
+def test_a_recording_that_fails_does_not_cost_the_others(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "samples" / "broken.flac").write_bytes(b"no audio at all")
+    written(project / "samples", {"broken.stm": STM})
+    assert run.main(["--data", str(project / "samples"), "--write", "--strict"]) == 1
+    report = json.loads((project / "own" / "embedded-data.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["recordings"]] == ["tone"]
+    broken = {"recording": "broken", "measure": "error", "measured": "not_audio", "must_reach": "none", "ok": False}
+    assert report["checks"][0] == broken
+    assert "not_audio" in capsys.readouterr().out
+
+
+def test_recordings_of_ones_own_have_results_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 0
+    assert capsys.readouterr().err.splitlines()[0] == "not scored, for want of a reference: without-reference"
+    report = json.loads((project / "own" / "embedded-data.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["recordings"]] == ["tone"]
+    assert report["edge"] == []
+    assert not (project / "results").exists()
+    assert MARKS[0] + "\n\n" + MARKS[1] in (project / "README.md").read_text(encoding="utf-8")
+
+
+def test_models_that_the_environment_names_hear_ones_own_recordings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASR_MODEL", "a/model")
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 0
+    assert [path.name for path in (project / "own").iterdir()] == ["environment-data.json"]
+
+
+def test_what_cannot_be_evaluated_is_exit_code_2(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = written(project / "empty", {})
+    assert run.main(["--data", str(empty)]) == 2
+    assert run.main(["--corpus", "ted", str(empty)]) == 2
+    assert run.main(["--corpus", "ami", str(empty)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: The folder holds no recording with an .stm or .rttm beside it.",
+        "error: There is no corpus called that; there are ami, voxconverse, librispeech.",
+        "error: ami: found none of what this split should hold: "
+        "test meetings as *.Mix-Headset.wav with *.words.xml or only_words/rttms/test/*.rttm.",
+    ]
+
+
+@pytest.mark.parametrize("engines", [one for one in STANDARD if not one.needs], ids=lambda engines: engines.name)
+def test_the_environment_does_not_reach_into_the_standard_engines(
+    engines: EngineSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ModelSettings.load(**engines.settings(tmp_path))
+    for name in ModelSettings.model_fields:
+        if name.endswith(("_model", "_revision")):
+            monkeypatch.setenv(name.upper(), "another")
+        if name.endswith("_dtype"):
+            monkeypatch.setenv(name.upper(), "float32")
+    assert ModelSettings.load(**engines.settings(tmp_path)) == before
+
+
+def test_engines_that_are_not_installed_are_left_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = replace(fake_set(project / "samples"), needs=("no_such_package.inside",))
+    monkeypatch.setattr(run, "STANDARD", (absent,))
+    assert absent.missing() == "no_such_package.inside"
+    assert run.main(["--write"]) == 0
+    assert not (project / "results").exists()
+
+
+def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) -> None:
+    words = [
+        {"speaker": "A", "word": "two", "start": 1.0, "end": 1.2},
+        {"speaker": "B", "word": "one", "start": 0.5, "end": 0.7},
+    ]
+    files = {"a.stm": STM, "a.words.json": json.dumps(words), "a.summary.txt": "Short.", "b.rttm": RTTM, "c.txt": ""}
+    written(tmp_path, files)
+    for name in ("a.wav", "b.mp3", "c.flac"):
+        (tmp_path / name).write_bytes(b"")
+    a, b = folder_cases(tmp_path)
+    assert [(word.text, word.start, word.speaker) for word in a.words or ()] == [("one", 0.5, "B"), ("two", 1.0, "A")]
+    assert (a.name, a.summary, a.reference.turns) == ("a", "Short.", None)
+    assert b == Case("b", tmp_path / "b.mp3", Recording("b", turns=(Turn(0, 5, "A"),)))
+    assert sample_cases(tmp_path) == []
+    assert data_cases(tmp_path) == [a, b]
+    written(tmp_path, {"a.words.json": '[{"word": "two"}]'})
+    with pytest.raises(ReadError, match=r"^a\.words\.json: is not a list of words with their times\.$"):
+        folder_cases(tmp_path)
 
 
 def test_a_report_is_json() -> None:

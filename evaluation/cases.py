@@ -1,0 +1,103 @@
+"""Which recordings there are, what is known about each, and what each must reach.
+
+A folder of recordings holds, for each NAME: the audio (`NAME.flac`, `.wav`, …), `NAME.stm` (who said what) and `NAME.rttm` (who
+spoke when), or one of the two; and, where they are known, `NAME.words.json` (when each word was said) and `NAME.summary.txt`
+(what a reader would write down).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.readers import ReadError, Recording, read, read_text, read_words
+from roundtable.transcript import Word
+
+SPOKEN = {"wer": 0.20, "der": 0.15, "cp_wer": 0.35, "speaker_count": 0.0, "real_time": 1.0}
+PHONE_CALL_TOLD = {"der": 0.20, "real_time": 1.0}
+PHONE_CALL = {"speaker_count": 0.0, "real_time": 1.0}
+"""The most that each measure may be, with the embedded engines."""
+
+HELD_OUT = {"wer": 0.05, "real_time": 1.0}
+HELD_OUT_PYANNOTE = {"wer": 0.05, "der": 0.10, "cp_wer": 0.15, "speaker_count": 0.0, "real_time": 1.0}
+"""The same with the tiny models of `tests/models`, on the dialogues that nothing was trained on."""
+
+WORDLESS = frozenset(("silence", "noise", "tone"))
+"""The edge clips in which nothing at all is said."""
+
+AUDIO = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".mp4")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call: a recording, what is known about it, and the most that each measure may be.
+
+    `words` are the reference's words with exact times, in order; `summary` is a reader's.
+    """
+
+    name: str
+    audio: Path
+    reference: Recording
+    at_most: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    words: tuple[Word, ...] | None = None
+    summary: str | None = None
+
+
+def sample_cases(folder: Path, at_most: Mapping[str, float] = SPOKEN) -> list[Case]:
+    """Every recording of the folder that has both references, by name."""
+    return [case for case in folder_cases(folder, at_most) if None not in (case.reference.utterances, case.reference.turns)]
+
+
+def folder_cases(folder: Path, at_most: Mapping[str, float] | None = None) -> list[Case]:
+    """Every recording of the folder that has a reference, by name. Raises `ReadError` for a reference that cannot be read."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO) if folder.is_dir() else []
+    return [case for audio in files if (case := _case(audio, at_most or {})) is not None]
+
+
+def data_cases(folder: Path) -> list[Case]:
+    """Of a folder that somebody named. What has no reference is told on stderr. Raises `ReadError` if nothing has one."""
+    cases = folder_cases(folder)
+    if not cases:
+        raise ReadError("The folder holds no recording with an .stm or .rttm beside it.")
+    known = {case.audio for case in cases}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in AUDIO and path not in known:
+            print(f"not scored, for want of a reference: {path.stem}", file=sys.stderr)
+    return cases
+
+
+def phone_call_cases() -> list[Case]:
+    """pyannote.audio's sample, from where that package lies: told that two people speak, and not told."""
+    package = importlib.util.find_spec("pyannote.audio") if importlib.util.find_spec("pyannote") else None
+    if package is None or not package.submodule_search_locations:
+        return []
+    stem = Path(package.submodule_search_locations[0], "sample", "sample")
+    reference = read(stem.with_suffix(".stm"), stem.with_suffix(".rttm"))
+    audio = stem.with_suffix(".wav")
+    return [
+        Case("phone call, told 2", audio, reference, PHONE_CALL_TOLD, {"num_speakers": 2}),
+        Case("phone call", audio, reference, PHONE_CALL),
+    ]
+
+
+def _case(audio: Path, at_most: Mapping[str, float]) -> Case | None:
+    stm, rttm = audio.with_suffix(".stm"), audio.with_suffix(".rttm")
+    words, summary = audio.with_suffix(".words.json"), audio.with_suffix(".summary.txt")
+    if stm.is_file():
+        reference = read(stm, rttm if rttm.is_file() else None)
+    elif rttm.is_file():
+        reference = read(rttm)
+    else:
+        return None
+    return Case(
+        audio.stem,
+        audio,
+        reference,
+        at_most,
+        words=read_words(words) if words.is_file() else None,
+        summary=read_text(summary) if summary.is_file() else None,
+    )

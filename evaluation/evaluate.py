@@ -1,0 +1,73 @@
+"""One set of engines over its recordings: the real handler, constructed, asked and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from evaluation.cases import Case
+from evaluation.checks import constructor_check, edge_checks, failure_check, score_checks
+from evaluation.encoder_passes import counted_encoder_passes
+from evaluation.engines import EngineSet
+from evaluation.figures import Figures, figures_of, method
+from evaluation.listen import Converse, listen, run_edge
+from evaluation.measures import Measured, all_together, measure
+from evaluation.report import announced
+from roundtable.errors import RoundtableError
+
+
+def evaluate(
+    engines: EngineSet,
+    cases: Sequence[Case],
+    clips: Sequence[Path] = (),
+    *,
+    about: Mapping[str, str],
+    der_collar_s: float = 0.0,
+) -> Figures:
+    """Everything that a results file holds. `about`: machine and command. Takes about the length of the recordings.
+
+    A recording that the handler answers with an error has no row, and a check that says so.
+    """
+    from config import ModelSettings
+    from handler import EndpointHandler  # late: a process that only wants --help loads no engine
+
+    with TemporaryDirectory() as scratch:
+        settings = ModelSettings.load(**engines.settings(Path(scratch)))
+        begun_s = perf_counter()
+        handler = EndpointHandler(settings=settings)
+        constructor_s = perf_counter() - begun_s
+        measured, checks = [], []
+        for case in announced(cases, lambda case: f"{engines.name}: {case.name}"):
+            try:
+                one = _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
+            except RoundtableError as error:
+                checks.append(failure_check(case, error.code))
+            else:
+                measured.append(one)
+                checks += score_checks(case, one.score)
+        edges = [run_edge(handler.converse, clip) for clip in announced(clips, lambda clip: f"{engines.name}: {clip.stem}")]
+    checks += [check for edge in edges for check in edge_checks(edge)]
+    checks += [constructor_check(constructor_s)] if engines.quick_to_load else []
+    return {
+        "engines": engines.name,
+        "title": engines.title,
+        **about,
+        "models": handler.engines.names(),
+        **method(der_collar_s),
+        "constructor_s": round(constructor_s, 2),
+        "recordings": [figures_of(one) for one in measured],
+        "total": figures_of(all_together(measured)),
+        "edge": [asdict(edge) for edge in edges],
+        "checks": [asdict(check) for check in checks],
+    }
+
+
+def _measured(converse: Converse, case: Case, der_collar_s: float, *, count: bool) -> Measured:
+    if not count:
+        return measure(listen(converse, case.audio, case.parameters), case, der_collar_s=der_collar_s)
+    with counted_encoder_passes() as passes:
+        heard = listen(converse, case.audio, case.parameters)
+    return replace(measure(heard, case, der_collar_s=der_collar_s), encoder_passes=passes.windows)
