@@ -218,14 +218,14 @@ class Bench:
                     except NotBuiltError as missing:
                         rows[name] = {"missing": str(missing)}
                         continue
-                    tried[name].hear(recording, limit=2)
+                    tried[name].hear(recording, limit=4)
                     first[name] = tried[name].hear(recording, limit=tokens)
                 if tried:
                     fastest = min(tried, key=lambda name: first[name].wall_s)
                     workers[fastest] = tried[fastest]
-            windows = {name: max(first[name].heard.windows or 0, 1) for name in workers}
-            wanted = max((windows[name] for name in workers if SYSTEMS[name].module != "ours"), default=1) * tokens
-            limits = {name: ceil(wanted / windows[name]) if SYSTEMS[name].module == "ours" else tokens for name in workers}
+            peers = [name for name in workers if SYSTEMS[name].module != "ours"]
+            wanted = max((first[name].heard.tokens or 0 for name in peers), default=0)
+            limits = {name: tokens if name in peers or not wanted else _share(wanted, first[name]) for name in workers}
             rounds = [
                 {name: worker.hear(recording, limit=limits[name]) for name, worker in workers.items()}
                 for _ in range(self.scale.rounds)
@@ -290,6 +290,11 @@ class Bench:
 
     def _filled(self, seconds: float) -> np.typing.NDArray[np.float32]:
         return np.resize(self.talk.samples, round(seconds * SAMPLE_RATE_HZ))
+
+
+def _share(tokens: int, first: Measured) -> int:
+    """So many a window that it makes `tokens` in all, or hardly more."""
+    return ceil(tokens / (first.heard.windows or 1))
 
 
 def _row(heard: list[Measured] | str, judged: Callable[[Heard], dict[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from typing import Any
 
 from benchmarks.peers.protocol import BATCH_SIZE, Heard, Request, System, serve_system
 
+_PROMPT_TOKENS = 4
+"""Start, language, task, no timestamps."""
+
 
 def load(model: str, threads: str, compute_type: str, mode: str, beams: str) -> System:
     import numpy as np
@@ -27,9 +30,11 @@ def load(model: str, threads: str, compute_type: str, mode: str, beams: str) -> 
 
     def system(request: Request) -> Any:
         samples = np.load(request.recording)
+        # CTranslate2 writes half of its `max_length` at most, which is the prompt and `max_new_tokens` here.
+        limit = None if request.limit is None else 2 * request.limit - _PROMPT_TOKENS
 
         def work() -> Heard:
-            found, _ = transcribe(samples, language=request.language, max_new_tokens=request.limit, **options)
+            found, _ = transcribe(samples, language=request.language, max_new_tokens=limit, **options)
             segments = list(found)
             return Heard(
                 "".join(segment.text for segment in segments),
