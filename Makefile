@@ -55,6 +55,9 @@ evaluate-check: $(VENV)/.dev ## Is any figure worse than the recorded one by mor
 evaluate-golden: $(VENV)/.dev ## Record the figures of this machine as what evaluate-check compares with
 	$(PY) -m evaluation.gate --record
 
+bench: $(VENV)/.dev .venv-peer-faster-whisper/.installed .venv-peer-whisperx/.installed ## The whole job and ASR beside the peers, each in an environment of its own (Python 3.11, flite, espeak-ng, ffmpeg); bench-*: one stage each
+	$(PY) -m benchmarks.whole_job --json benchmarks/results/whole_job.json --readme
+
 bench-merge: $(VENV)/.dev ## The merge: speed, memory, and errors beside the peers' rules
 	$(PY) -m benchmarks.merge --json benchmarks/results/merge.json --readme
 
@@ -98,7 +101,7 @@ samples: $(VENV)/.dev ## Speak the sample recordings again (needs flite and espe
 	$(PY) samples/make_samples.py
 
 clean: ## Remove what the verbs above made
-	rm -rf $(VENV) .venv-hosts .venv-hosts-toolkit out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-hosts .venv-hosts-toolkit .venv-peer-* out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
@@ -123,4 +126,8 @@ $(VENV)/.dev: $(VENV)/.pyannote requirements-dev.txt client/requirements.txt dep
 
 .venv-hosts/.installed .venv-hosts-toolkit/.installed: tests/hosts/make_env.sh requirements.txt requirements-local.txt requirements-weights.txt
 	bash tests/hosts/make_env.sh $(if $(findstring toolkit,$@),toolkit,hf-serve) $(@D)
+	@touch $@
+
+.venv-peer-%/.installed: benchmarks/peers/make_env.sh
+	bash $< $* $(@D)
 	@touch $@

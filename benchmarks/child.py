@@ -1,7 +1,8 @@
 """A system in a process of its own, so that its memory and its threads are its alone: both ends of the pipe to it.
 
 Line by line, as JSON: the child says that it is ready, or why not; each request is answered by one line. What libraries print
-goes to a log, which is shown only when the child ends early.
+goes to a log, which is shown only when the child ends early. The child may run in an environment that has nothing of ours:
+this file imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -20,12 +21,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Child:
-    """The parent's end. `ready` is the first thing that the child said."""
+    """The parent's end. `ready` is the first thing that the child said. `python`: the interpreter of its environment."""
 
-    def __init__(self, module: str, *arguments: str, threads: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        threads: int,
+        environment: Mapping[str, str],
+        python: Path | str = sys.executable,
+    ) -> None:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the child
         self._process = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", module, *arguments],
+            [str(python), "-m", module, *arguments],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": str(threads), **environment},
             stdin=subprocess.PIPE,

@@ -1,0 +1,315 @@
+"""The whole job and ASR alone, ours beside the peers: same weights, same audio, in turn. `python -m benchmarks.whole_job`.
+
+job       file to reply on ten minutes of held-out dialogue, the tiny trained models: seconds, memory, WER, DER, cpWER
+asr       ASR alone on the same dialogue, samples to text: transformers, faster-whisper in every mode, whisperX, our engines
+lengths   10 s to an hour, each in a fresh process: how cost and memory grow
+shapes    ASR alone with random weights of real shapes that write a fixed number of tokens: speed only
+
+Each system has a process of its own, the peers an environment of their own (`peers/`). Speech is synthetic and weights are tiny
+or random, since no others can be had everywhere: compare systems, not papers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks import whole_job_tables
+from benchmarks.asr import endless
+from benchmarks.asr_peers import Heard as Text
+from benchmarks.asr_score import judge
+from benchmarks.outcome import add_options, command, publish
+from benchmarks.peers.protocol import SAMPLE_RATE_HZ, Heard
+from benchmarks.whole_job_systems import (
+    COMPUTE_TYPES,
+    DEFAULT_BEAMS,
+    OURS,
+    OURS_FLOAT32,
+    OURS_INT8,
+    SYSTEMS,
+    TUTORIAL,
+    TUTORIAL_GREEDY,
+    WHISPERX,
+    Measured,
+    NotBuiltError,
+    Weights,
+    Worker,
+    batched,
+    convert,
+)
+from evaluation.readers import Recording as Account
+from evaluation.readers import Utterance, read
+from evaluation.run import ROOT, announced, describe_machine
+from evaluation.score import score
+from roundtable.transcript import Turn
+
+MODELS = ROOT / "tests" / "models"
+PARTS = ("job", "asr", "lengths", "shapes")
+JOB = (OURS, OURS_INT8, TUTORIAL, TUTORIAL_GREEDY, WHISPERX)
+ASR = tuple(name for name in SYSTEMS if name not in (TUTORIAL, TUTORIAL_GREEDY))
+LENGTHS = (OURS, OURS_INT8, TUTORIAL, WHISPERX)
+FAMILIES = (
+    (OURS,),
+    (OURS_INT8, OURS_FLOAT32),
+    *(tuple(batched(compute_type, beams) for compute_type in COMPUTE_TYPES) for beams in (DEFAULT_BEAMS, 1)),
+)
+"""Of the shapes: of each of these, the one that a first hearing finds fastest goes on."""
+
+SEED, VOICES, NOISE_DB = 9400, 3, -54.0
+WARM_S = 10.0
+SHORT_S, SHORT_ROUNDS = 60.0, 3
+"""Up to so long, a recording is heard several times."""
+
+MARKS = ("<!-- figures of benchmarks.whole_job -->", "<!-- end of figures of benchmarks.whole_job -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured. `lengths` and `longest_peers` in seconds; `shapes` with the minutes that each hears."""
+
+    minutes: float
+    rounds: int
+    lengths: Sequence[float]
+    longest_peers: float
+    shapes: Mapping[str, float]
+    tokens: int
+
+
+FULL = Scale(10.0, 5, (10.0, 60.0, 600.0, 3600.0), 600.0, {"tiny": 2.0, "base": 2.0, "small": 1.0}, 64)
+QUICK = Scale(0.5, 1, (10.0, 20.0), 10.0, {"tiny": 0.5}, 8)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 measured (with --strict: and everything reached), 1 with --strict if anything fell short."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_job", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few minutes: shows that it works; the figures mean little")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=tuple(SYSTEMS), metavar="NAME", help="these alone")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of each system (default: 2)")
+    parser.add_argument("--lengths", type=float, nargs="+", metavar="S", help="default: 10 60 600 3600")
+    parser.add_argument("--longest-peers", type=float, metavar="S", help="they hear nothing longer (default: 600)")
+    add_options(parser)
+    parser.add_argument("--from", type=Path, nargs="+", metavar="PATH", dest="measured", help="print such files as one")
+    options = parser.parse_args(arguments)
+    if options.measured:
+        figures: dict[str, Any] = {}
+        for path in options.measured:
+            figures |= json.loads(path.read_text(encoding="utf-8"))
+    else:
+        scale = QUICK if options.quick else FULL
+        given = {name: getattr(options, name) for name in ("rounds", "lengths", "longest_peers")}
+        scale = replace(scale, **{name: value for name, value in given.items() if value})
+        figures = measure(scale, options.only, options.systems, options.threads, command("benchmarks.whole_job", arguments))
+    return publish(options, figures, whole_job_tables.text(figures), MARKS, whole_job_tables.checks(figures))
+
+
+def measure(scale: Scale, parts: Sequence[str], systems: Sequence[str], threads: int, typed: str) -> dict[str, Any]:
+    """The figures, as they go into the JSON file. Every part says on what machine and by which command it was measured."""
+    machine = {**describe_machine(), "command": typed, "load before": f"{os.getloadavg()[0]:.2f}"}
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(scale, systems, threads, Path(folder))
+        works: dict[str, Callable[[], dict[str, Any]]] = {
+            "job": bench.job,
+            "asr": bench.asr,
+            "lengths": bench.lengths,
+            "shapes": bench.shapes,
+        }
+        for part in announced(list(parts), str):
+            figures[part] = {"machine": machine, "threads": threads, "rounds": scale.rounds, **works[part]()}
+    return figures
+
+
+class Bench:
+    """The recordings and weights that the parts share, spoken and converted once, and the parts themselves."""
+
+    def __init__(self, scale: Scale, systems: Sequence[str], threads: int, scratch: Path) -> None:
+        from samples.make_samples import write_flac, write_references
+        from tests.models.conversations import dialogue
+        from tests.models.held_out import turns
+
+        self.scale, self.systems, self.threads, self.scratch = scale, systems, threads, scratch
+        self.talk = dialogue(SEED, scale.minutes, speakers=VOICES, noise_db=NOISE_DB)
+        self.write_flac = write_flac
+        write_references(scratch, "talk", turns(self.talk))
+        self.reference = read(scratch / "talk.stm", scratch / "talk.rttm")
+        self.said = [(word.text, word.start) for word in self.talk.words]
+        self.weights = Weights(
+            MODELS / "whisper-tiny", convert(MODELS / "whisper-tiny", scratch / "converted"), MODELS / "pyannote-tiny"
+        )
+
+    def job(self) -> dict[str, Any]:
+        """File to reply."""
+        flac = self._flac(self.talk.duration_s)
+        heard = self._in_turn(JOB, self.weights, flac, self._flac(WARM_S), speakers=True)
+        return {
+            "seconds": self.talk.duration_s,
+            "words": len(self.said),
+            "voices": VOICES,
+            "rows": {name: _row(one, self._job_errors) for name, one in heard.items()},
+        }
+
+    def asr(self) -> dict[str, Any]:
+        """Samples to text."""
+        heard = self._in_turn(ASR, self.weights, self._samples(self.talk.duration_s), self._samples(WARM_S))
+        rows = {name: _row(one, self._word_errors) for name, one in heard.items()}
+        return {"seconds": self.talk.duration_s, "words": len(self.said), "rows": rows}
+
+    def lengths(self) -> dict[str, Any]:
+        """The dialogue's beginning, or all of it again and again, whichever fills the length."""
+        rows: dict[str, Any] = {name: {} for name in LENGTHS if name in self.systems}
+        cases = [(name, seconds) for seconds in self.scale.lengths for name in rows]
+        for name, seconds in announced(cases, lambda case: f"{case[0]}, {case[1]:g} s"):
+            longest = float("inf") if SYSTEMS[name].module == "ours" else self.scale.longest_peers
+            if seconds > longest:
+                rows[name][f"{seconds:g}"] = {"left_out": f"over {longest:g} s"}
+                continue
+            try:
+                with Worker(name, self.weights, self.threads) as worker:
+                    worker.hear(self._flac(WARM_S), speakers=True)
+                    times = SHORT_ROUNDS if seconds <= SHORT_S and self.scale.rounds > 1 else 1
+                    heard = [worker.hear(self._flac(seconds), speakers=True) for _ in range(times)]
+            except NotBuiltError as missing:
+                rows[name][f"{seconds:g}"] = {"left_out": str(missing)}
+                continue
+            rows[name][f"{seconds:g}"] = {
+                "wall_s": median(one.wall_s for one in heard),
+                "cpu_s": median(one.cpu_s for one in heard),
+                "peak_mb": heard[-1].peak_mb,
+            }
+        return {"seconds": list(self.scale.lengths), "rows": rows}
+
+    def shapes(self) -> dict[str, Any]:
+        """Random weights. Peers get so many tokens a window, ours as many in all as the peers."""
+        return {
+            "tokens": self.scale.tokens,
+            "shapes": {
+                shape: self._shape(shape, minutes * 60)
+                for shape, minutes in announced(list(self.scale.shapes.items()), lambda item: item[0])
+            },
+        }
+
+    def _shape(self, shape: str, seconds: float) -> dict[str, Any]:
+        model = endless(self.scratch, shape)
+        weights = Weights(model, convert(model, self.scratch / f"converted-{shape}"))
+        recording, tokens = self._samples(seconds), self.scale.tokens
+        rows: dict[str, Any] = {}
+        with ExitStack() as stack:
+            workers: dict[str, Worker] = {}
+            first: dict[str, Measured] = {}
+            for family in FAMILIES:
+                tried: dict[str, Worker] = {}
+                for name in (name for name in family if name in self.systems):
+                    try:
+                        tried[name] = stack.enter_context(Worker(name, weights, self.threads))
+                    except NotBuiltError as missing:
+                        rows[name] = {"missing": str(missing)}
+                        continue
+                    tried[name].hear(recording, limit=4)
+                    first[name] = tried[name].hear(recording, limit=tokens)
+                if tried:
+                    fastest = min(tried, key=lambda name: first[name].wall_s)
+                    workers[fastest] = tried[fastest]
+            peers = [name for name in workers if SYSTEMS[name].module != "ours"]
+            wanted = max((first[name].heard.tokens or 0 for name in peers), default=0)
+            limits = {name: tokens if name in peers or not wanted else _share(wanted, first[name]) for name in workers}
+            rounds = [
+                {name: worker.hear(recording, limit=limits[name]) for name, worker in workers.items()}
+                for _ in range(self.scale.rounds)
+            ]
+        for name in workers:
+            rows[name] = _row([one[name] for one in rounds], lambda heard: {"windows": heard.windows, "tokens": heard.tokens})
+        return {"seconds": seconds, "rows": rows}
+
+    # --- Hearing ---
+
+    def _in_turn(
+        self, names: Sequence[str], weights: Weights, recording: Path, warm: Path, *, speakers: bool = False
+    ) -> dict[str, list[Measured] | str]:
+        """Rounds in which each system hears the recording once, one after the other. A first short one is not counted."""
+        heard: dict[str, list[Measured] | str] = {}
+        with ExitStack() as stack:
+            workers: dict[str, Worker] = {}
+            for name in announced([name for name in names if name in self.systems], str):
+                heard[name] = []
+                try:
+                    workers[name] = stack.enter_context(Worker(name, weights, self.threads))
+                except NotBuiltError as missing:
+                    heard[name] = str(missing)
+                    continue
+                workers[name].hear(warm, speakers=speakers)
+            rounds = [
+                {name: worker.hear(recording, speakers=speakers) for name, worker in workers.items()}
+                for _ in announced(range(self.scale.rounds), lambda number: f"round {number + 1}")
+            ]
+        return {name: [one[name] for one in rounds] if name in workers else missing for name, missing in heard.items()}
+
+    # --- Judging ---
+
+    def _word_errors(self, heard: Heard) -> dict[str, Any]:
+        wer = judge(Text(heard.text), self.said).wer
+        return {"wer": wer.value, **wer.errors_by_kind}
+
+    def _job_errors(self, heard: Heard) -> dict[str, Any]:
+        utterances = tuple(Utterance(*one) for one in heard.utterances)
+        turns = tuple(Turn(start, end, speaker) for speaker, start, end in heard.turns or ())
+        found = score(Account("", utterances, turns, self.talk.duration_s), self.reference)
+        rates = {name: getattr(found, name) for name in ("cp_wer", "der")}
+        return {
+            **self._word_errors(heard),
+            **{name: rate.value for name, rate in rates.items()},
+            "speakers": len({turn.speaker for turn in turns}),
+        }
+
+    # --- Recordings ---
+
+    def _flac(self, seconds: float) -> Path:
+        path = self.scratch / f"{seconds:g}.flac"
+        if not path.exists():
+            self.write_flac(path, self._filled(seconds))
+        return path
+
+    def _samples(self, seconds: float) -> Path:
+        path = self.scratch / f"{seconds:g}.npy"
+        if not path.exists():
+            np.save(path, self._filled(seconds))
+        return path
+
+    def _filled(self, seconds: float) -> np.typing.NDArray[np.float32]:
+        return np.resize(self.talk.samples, round(seconds * SAMPLE_RATE_HZ))
+
+
+def _share(tokens: int, first: Measured) -> int:
+    """So many a window that it makes `tokens` in all, or hardly more."""
+    return ceil(tokens / (first.heard.windows or 1))
+
+
+def _row(heard: list[Measured] | str, judged: Callable[[Heard], dict[str, Any]]) -> dict[str, Any]:
+    """A system's figures over the rounds; what it heard is judged in the last."""
+    if isinstance(heard, str):
+        return {"missing": heard}
+    stages = {stage: median(one.heard.stages_s[stage] for one in heard) for stage in heard[-1].heard.stages_s}
+    return {
+        **judged(heard[-1].heard),
+        "wall_s": [one.wall_s for one in heard],
+        "cpu_s": [one.cpu_s for one in heard],
+        "peak_mb": heard[-1].peak_mb,
+        "stages_s": stages,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
