@@ -71,8 +71,8 @@ _RESTART_S = 1.0
 # Decoded frames (a thousand samples or so) are mixed and resampled in blocks, in half the time.
 _BLOCK_SAMPLES = 32_768
 
-# A minute, large enough that it is not part of a heap: the least that a waveform is given room for.
-_FIRST_SAMPLES = 60 * SAMPLE_RATE_HZ
+# The least that a waveform is given room for: large enough that it is not part of a heap.
+_FIRST_SAMPLES = 30 * SAMPLE_RATE_HZ
 
 # Containers that hold all their data themselves. Playlists, scripts, manifests, session descriptions, devices, numbered
 # picture files and everything else that may name another file or address stay out, and so do raw formats without a header.
@@ -128,8 +128,8 @@ def decode_audio(data: bytes, *, max_bytes: int, max_seconds: float) -> Audio:
     Of several tracks FFmpeg's best is taken: the one marked as default, then the one with the higher bit rate. The recording
     starts with that track's first sample. Safe to call from several threads.
 
-    Cost: peak memory is about twice the waveform (64 kB per second), whatever the container; resident memory grew by 2.0 times
-    the waveform for an hour of AAC and by 2.5 times for an hour of Opus.
+    Cost: peak memory is the waveform (64 kB per second) and an eighth, whatever the container: resident memory grows by 243 to
+    246 MB for an hour of FLAC, AAC or Opus, 230 of them the waveform.
 
     Raises:
         EmptyAudio, AudioTooLarge: before anything is decoded.
@@ -321,7 +321,8 @@ class _Waveform:
         self._holes = 0
         self._silence_s = 0.0
         self._damaged = False
-        self._chunks: list[NDArray[np.float32]] = []
+        self._samples = np.empty(0, np.float32)
+        self._count = 0
         self._source: tuple[int, str, str] | None = None
 
     def note_damage(self) -> None:
@@ -349,11 +350,23 @@ class _Waveform:
     def finish(self) -> Audio:
         """All of it, as one array."""
         self._drain()
-        if not self._chunks:
+        if not self._count:
             raise EmptyAudio("The recording is empty: it has no samples.")
-        samples = np.concatenate(self._chunks)
+        samples, self._samples = self._samples, np.empty(0, np.float32)
+        samples.resize(self._count, refcheck=False)
         samples.setflags(write=False)
         return Audio(samples, holes=self._holes + self._damaged)
+
+    def _room(self, count: int) -> NDArray[np.float32]:
+        """The next so many samples, to be written before anything else happens here.
+
+        One block that grows: a list of pieces would take as much again when they are put together, and leave a heap in pieces.
+        """
+        begun, self._count = self._count, self._count + count
+        if self._count > len(self._samples):
+            # An eighth more each time. The C library gives a large block new pages, and moves no sample.
+            self._samples.resize(max(self._count, len(self._samples) * 9 // 8, _FIRST_SAMPLES), refcheck=False)
+        return self._samples[begun : self._count]
 
     def _keep_to_clock(self, frame: AudioFrame) -> None:
         damaged, self._damaged = self._damaged, False
@@ -375,7 +388,7 @@ class _Waveform:
                 self._silence_s += gap_s
                 self._advance(gap_s)
                 self._drain()
-                self._chunks.append(np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32))
+                self._room(round(gap_s * SAMPLE_RATE_HZ))[:] = 0.0
         self._holes += damaged
 
     def _advance(self, seconds: float) -> None:
@@ -406,4 +419,4 @@ class _Waveform:
             samples = frame.to_ndarray()[0].astype(np.float32, copy=False)
             if not np.isfinite(samples).all():
                 raise InvalidSamples("The recording holds samples that are not numbers (NaN) or infinite.")
-            self._chunks.append(samples)
+            self._room(len(samples))[:] = samples

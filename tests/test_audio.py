@@ -447,7 +447,7 @@ def test_a_wav_whose_titles_claim_gigabytes_takes_none() -> None:
     assert decode(wav[: wav.index(b"data")] + titles + wav[wav.index(b"data") :]).duration_s == 1
 
 
-def test_peak_memory_is_twice_the_waveform() -> None:
+def test_peak_memory_is_the_waveform_and_an_eighth() -> None:
     data = encode(np.zeros(48_000 * 120, np.float32), 48_000, "flac", "flac")
     tracemalloc.start()
     try:
@@ -455,7 +455,7 @@ def test_peak_memory_is_twice_the_waveform() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2 * waveform + 3_000_000
+    assert peak < 9 / 8 * waveform + 3_000_000
 
 
 # -- what is not a recording -------------------------------------------------------------------------------------------
