@@ -7,6 +7,7 @@ from deploy.console import table
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, NoEndpoint, NotPublished
 from deploy.plan import change_lines, cost_of
+from deploy.publish import of_another_card
 from deploy.state import State, changes
 from deploy.verify import verify
 from deploy.waiting import wait_until_serving
@@ -28,6 +29,7 @@ def status(deployment: Deployment) -> None:
         f"serves {there.repository} at {there.revision}" + (f" ({release})" if release else ""),
         f"replicas ready {state.get('readyReplica', 0)}, {there.min_replicas} to {there.max_replicas}; access {there.access}",
         f"url {state.get('url') or '-'}",
+        *of_another_card(deployment, there),
         f"differs from endpoint.yaml and the newest publication in {len(found)} field(s)",
         *(change_lines(found) if found else []),
     ]
@@ -47,7 +49,7 @@ def status(deployment: Deployment) -> None:
 def logs(deployment: Deployment, count: int) -> None:
     """The last lines of the container's log."""
     deployment.endpoint()
-    lines = deployment.hub.logs(deployment.namespace, deployment.name).splitlines()[-count:]
+    lines = deployment.console.mask.lines(deployment.hub.logs(deployment.namespace, deployment.name))[-count:]
     deployment.console.result({"lines": lines}, lines)
 
 

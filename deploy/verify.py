@@ -57,5 +57,5 @@ def show_log(deployment: Deployment, name: str) -> None:
     except DeployError as error:
         deployment.console.progress(f"its log: {error.reason}")
         return
-    for line in log.splitlines()[-LOG_LINES:]:
+    for line in deployment.console.mask.lines(log)[-LOG_LINES:]:
         deployment.console.progress(f"  log: {line}")
