@@ -9,7 +9,7 @@ from deploy.change import Done, change_to
 from deploy.deployment import Deployment
 from deploy.errors import NotPinned, NotPublished
 from deploy.plan import change_lines
-from deploy.publish import of_another_card
+from deploy.publish import tell_of_another_card
 from deploy.records import GOOD
 from deploy.state import State
 
@@ -58,7 +58,8 @@ def _tell(deployment: Deployment, done: Done) -> None:
     name = f"{deployment.namespace}/{deployment.name}"
     lines = [f"{name}: nothing to change, {status['state']}" if done.outcome == "unchanged" else f"{name}: running, verified"]
     lines += change_lines(done.changes) if done.changes else []
-    lines += [*of_another_card(deployment, State.there(done.raw)), f"revision {revision}", f"url {status['url']}"]
+    lines += [f"revision {revision}", f"url {status['url']}"]
+    tell_of_another_card(deployment, State.there(done.raw))
     deployment.console.result(
         {
             "outcome": done.outcome,

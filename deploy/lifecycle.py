@@ -7,7 +7,7 @@ from deploy.console import table
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, NoEndpoint, NotPublished
 from deploy.plan import change_lines, cost_of
-from deploy.publish import of_another_card
+from deploy.publish import tell_of_another_card
 from deploy.state import State, changes
 from deploy.verify import verify
 from deploy.waiting import wait_until_serving
@@ -23,13 +23,13 @@ def status(deployment: Deployment) -> None:
     except NotPublished:  # deployed from elsewhere, or the repository is gone
         wanted, release = State.wanted(deployment.specification, there.revision), None
     found = changes(there, wanted)
+    tell_of_another_card(deployment, there)
     state = raw["status"]
     lines = [
         f"{deployment.namespace}/{deployment.name}: {state['state']}" + (f", {state['message']}" if state["message"] else ""),
         f"serves {there.repository} at {there.revision}" + (f" ({release})" if release else ""),
         f"replicas ready {state.get('readyReplica', 0)}, {there.min_replicas} to {there.max_replicas}; access {there.access}",
         f"url {state.get('url') or '-'}",
-        *of_another_card(deployment, there),
         f"differs from endpoint.yaml and the newest publication in {len(found)} field(s)",
         *(change_lines(found) if found else []),
     ]

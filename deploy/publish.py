@@ -159,10 +159,11 @@ def _tell_of_weights(deployment: Deployment) -> None:
         deployment.console.progress(f"models.{', models.'.join(here)}: no weights in {repository} yet; upload them there")
 
 
-def of_another_card(deployment: Deployment, there: State) -> list[str]:
+def tell_of_another_card(deployment: Deployment, there: State) -> None:
     """In what the card published with the revision that is there names other models than are served; a line each."""
     try:
         listing = listing_at(deployment.hub, there.repository, there.revision)
     except DeployError:  # a hint: what was asked for has been done without it
-        return []
-    return differences(listing.models, there.env) if listing is not None else []
+        return
+    for line in differences(listing.models, there.env) if listing is not None else ():
+        deployment.console.progress(line)

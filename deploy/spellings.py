@@ -24,6 +24,9 @@ _PIECE = 48
 """Characters that one pattern looks for. The patterns of what follows are made only where these were found: to compile all of
 a long secret, with every way to escape it, takes minutes."""
 
+_PLAIN = 8
+"""Letters and digits: more than an escape has, which may begin like what follows it."""
+
 _LONGEST_PIECE = 192
 
 
@@ -55,15 +58,12 @@ class Spellings:
     def _spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
         at = 0
         while (start := self._starts[number].search(text, at)) is not None:
-            end: int | None = start.end()
+            found: re.Match[str] | None = start
             for piece in self._pieces[number][1:]:
-                follows = _compiled(piece).match(text, end)
-                end = follows.end() if follows is not None else None
-                if end is None:
-                    break
-            if end is not None:
-                yield start.start(), end
-            at = start.start() + 1 if end is None else end
+                found = _compiled(piece).match(text, found.end()) if found is not None else None
+            if found is not None:
+                yield start.start(), found.end()
+            at = start.start() + 1 if found is None else found.end()
 
 
 @lru_cache(maxsize=4096)
@@ -72,11 +72,11 @@ def _compiled(piece: str) -> re.Pattern[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """`text` cut where a letter or digit ends: where that ends in text is never in doubt, however the rest is escaped."""
-    found, begin = [], 0
+    """`text` cut after some letters and digits: where those end is never in doubt, however what is before them is escaped."""
+    found, begin, plain = [], 0, 0
     for at in range(1, len(text)):
-        long_enough = at - begin >= _PIECE and _is_plain(text[at - 1])
-        if long_enough or (at - begin >= _LONGEST_PIECE and not text[at].isspace()):
+        plain = plain + 1 if _is_plain(text[at - 1]) else 0
+        if (at - begin >= _PIECE and plain >= _PLAIN) or (at - begin >= _LONGEST_PIECE and not text[at].isspace()):
             found.append(text[begin:at])
             begin = at
     return [*found, text[begin:]]
@@ -106,14 +106,13 @@ def _one(character: str) -> str:
         return character  # no encoder touches it, and most secrets are made of these
     quoted = "".join(f"%{byte:02x}" for byte in character.encode(errors="surrogatepass"))
     code = ord(character)
-    ways = [
-        rf"\\*{re.escape(character)}",
-        rf"(?i:{quoted})",
-        *_backslashed(character),
+    ways = [re.escape(entity)] if (entity := html.escape(character)) != character else []
+    ways += [  # the character itself last: an escape may begin with it
         rf"(?i:&#(?:x0*{code:x}|0*{code});)",
+        *_backslashed(character),
+        rf"(?i:{quoted})",
+        rf"\\*{re.escape(character)}",
     ]
-    if (entity := html.escape(character)) != character:
-        ways.append(re.escape(entity))
     return f"(?:{'|'.join(ways)})"
 
 

@@ -133,7 +133,7 @@ def test_files_that_the_hub_keeps_apart_were_sent_every_time(small: Tool, hub: F
 
 def test_nobody_said_that_the_published_card_names_another_model_commit(small: Tool, hub: FakeHub) -> None:
     small.ok("publish")
-    assert "the published card" not in small.ok("apply").out + small.ok("status").out
+    assert "the published card" not in small.ok("apply").err + small.ok("status").err
     old = hub.repositories["openai/whisper-base"].head
     new = hub.repositories["openai/whisper-base"].add({"config.json": b"{ }"})
     small.write(ENDPOINT_YAML)
@@ -141,13 +141,13 @@ def test_nobody_said_that_the_published_card_names_another_model_commit(small: T
         f"the published card names openai/whisper-base@{old} for asr, and openai/whisper-base@{new} is served: "
         "publish, then apply"
     )
-    assert told in small.ok("apply").out
-    assert told in small.ok("status").out
+    assert told in small.ok("apply").err
+    assert told in small.ok("status", "--json").err
     hub.faults = [Fault("GET", "/me/roundtable/raw/.*", 500, times=9)]
-    assert "the published card" not in small.ok("status").out
+    assert "the published card" not in small.ok("status").err
     hub.faults = []
     small.ok("publish")
-    assert "the published card" not in small.ok("apply").out
+    assert "the published card" not in small.ok("apply").err
 
 
 def test_rollback_after_the_repository_was_changed_sent_the_old_one_with_a_commit_of_the_new(
