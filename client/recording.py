@@ -35,7 +35,8 @@ def read_recording(recording: Recording, max_bytes: int | None = None) -> tuple[
     except InvalidCallError:
         raise
     except OSError as error:
-        reason = error.strerror or "it cannot be opened"
+        # By its number: the text may be the caller's own, and quote a path.
+        reason = os.strerror(error.errno) if error.errno is not None else "it cannot be opened"
     except ValueError:  # a null character in a name; a file that was closed
         reason = "that is no file's name" if isinstance(recording, (str, os.PathLike)) else "it is closed"
     except Exception:  # the caller's own `read` may raise anything

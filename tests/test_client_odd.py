@@ -122,7 +122,7 @@ def _closed() -> io.BytesIO:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (_Failing(OSError(5, "Input/output error", f"/{_HIDDEN}.wav")), "Input/output error"),
+        (_Failing(OSError(5, f"cannot read {_HIDDEN}", f"/{_HIDDEN}.wav")), "Input/output error"),
         (_Failing(OSError(_HIDDEN)), "it cannot be opened"),
         (_Failing(RuntimeError(_HIDDEN)), "reading it failed"),
         (_closed(), "it is closed"),
