@@ -72,10 +72,8 @@ def _run() -> int:
         _give_up(sys.stdout, sys.stderr)
         return 141
     except OSError as error:  # a full disk: what a call itself may raise is a ClientError
-        code, reason = (
-            2,
-            f"what was to be printed could not be written: {os.strerror(error.errno) if error.errno is not None else type(error).__name__}",
-        )
+        kind = os.strerror(error.errno) if error.errno is not None else type(error).__name__
+        code, reason = 2, f"what was to be printed could not be written: {kind}"
         _give_up(sys.stdout)
     except Exception as error:
         code, reason = 70, f"a fault of this tool: {type(error).__name__}"
