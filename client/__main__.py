@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from client.clients import Client
 from client.errors import ClientError
 from client.retry import Waiting
 
 _EPILOG = """\
-exit codes: 0 all done, 1 some recording failed, 2 the command line is wrong, 130 interrupted
+exit codes: 0 all done, 1 some recording failed, 2 the command line, the environment or the output is wrong, 70 a fault of this
+tool, 130 interrupted, 141 whoever read the output has stopped reading
 """
 
 
@@ -54,11 +58,40 @@ def _tell(waiting: Waiting) -> None:
     print(f"{waiting.reason.replace('_', ' ')}: {waiting.elapsed_s:.0f} s, next in {waiting.wait_s:.0f} s", file=sys.stderr)
 
 
+def _run() -> int:
+    """`main`, with an exit code and a line for whatever stops it: a traceback would quote what was said, and paths."""
+    try:
+        try:
+            return main()
+        finally:
+            if sys.stdout is not None:  # None: it was closed before we began
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _give_up(sys.stdout, sys.stderr)
+        return 141
+    except OSError as error:  # a full disk: what a call itself may raise is a ClientError
+        kind = os.strerror(error.errno) if error.errno is not None else type(error).__name__
+        code, reason = 2, f"what was to be printed could not be written: {kind}"
+        _give_up(sys.stdout)
+    except Exception as error:
+        code, reason = 70, f"a fault of this tool: {type(error).__name__}"
+    with suppress(OSError):
+        print(f"error: {reason}", file=sys.stderr)
+    return code
+
+
+def _give_up(*streams: TextIO | None) -> None:
+    """What is still to be written goes nowhere: Python would write it at its end, and complain."""
+    for stream in streams:
+        with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            if stream is not None:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what was said may be in no encoding of this terminal
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(_run())

@@ -17,10 +17,19 @@ from client.recording import Recording, read_recording
 from client.reply import Reply
 from client.retry import OnWait, Retry
 from client.rules import Answer, Broken, Done, Outcome, Rules, Send, Wait
-from client.wire import Arriving, Bearer, Timeouts, broken, client_options, request_options
+from client.wire import Arriving, Bearer, Timeouts, broken, client_options, opened, request_options
 
 _MAX_REPLY_BYTES = 256 * 1024 * 1024
 """Far more than the reply to a day of speech, word by word."""
+
+
+_LONGEST_SCALE_UP_S = 24 * 3600
+
+
+def _whole_or_none(value: int | None, most: int | None) -> bool:
+    """Whether it is None or a whole number from 0 to `most`."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value is None or (whole and (most is None or value <= most))
 
 
 class _Endpoint:
@@ -35,7 +44,7 @@ class _Endpoint:
     Raises `InvalidCallError` for arguments that cannot be used.
     """
 
-    _sender: ClassVar[type[httpx2.Client | httpx2.AsyncClient]]
+    _sender: ClassVar[Any]
 
     def __init__(
         self,
@@ -49,19 +58,23 @@ class _Endpoint:
         on_wait: OnWait | None = None,
         allow_plain_http: bool = False,
     ) -> None:
-        if scale_up_timeout_s is not None and (isinstance(scale_up_timeout_s, bool) or scale_up_timeout_s < 0):
-            raise InvalidCallError("scale_up_timeout_s: must be whole seconds, not negative.")
+        if not _whole_or_none(scale_up_timeout_s, _LONGEST_SCALE_UP_S):
+            raise InvalidCallError("scale_up_timeout_s: must be whole seconds, not negative, and at most a day.")
+        if not _whole_or_none(max_recording_bytes, None):
+            raise InvalidCallError("max_recording_bytes: must be a whole number, not negative.")
         address = Address.parse(url)
         bearer = Bearer.find(token, address, allow_plain_http)
         self._timeouts = timeouts or Timeouts()
         self._max_recording_bytes = max_recording_bytes
         self._rules = Rules(address, retry or Retry(), on_wait, bearer.mask if bearer else str)
-        self._http: Any = self._sender(**client_options(bearer, self._timeouts, scale_up_timeout_s))
+        self._http: Any = opened(self._sender, client_options(bearer, self._timeouts, scale_up_timeout_s))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._rules.address.host!r})"
 
     def _prepare(self, recording: Recording, parameters: Mapping[str, Any], send_as: SendAs) -> Outgoing:
+        if self._http.is_closed:
+            raise InvalidCallError("client: it is closed, and cannot be used again.")
         audio, media_type = read_recording(recording, self._max_recording_bytes)
         return outgoing(audio, media_type, parameters, send_as)
 

@@ -30,14 +30,21 @@ def read_recording(recording: Recording, max_bytes: int | None = None) -> tuple[
 
     Raises `OversizedRecordingError` above `max_bytes`, `UnreadableRecordingError`, or `InvalidCallError` for anything else.
     """
-    if isinstance(recording, (bytes, bytearray, memoryview)):
-        data, name = bytes(recording), ""
-    elif isinstance(recording, (str, os.PathLike)):
-        data, name = _read_file(recording, max_bytes), os.fspath(recording)
-    elif hasattr(recording, "read"):
-        data, name = _read_open(recording, max_bytes), getattr(recording, "name", "")
+    try:
+        data, name = _read(recording, max_bytes)
+    except InvalidCallError:
+        raise
+    except OSError as error:
+        # By its number: the text may be the caller's own, and quote a path.
+        reason = os.strerror(error.errno) if error.errno is not None else "it cannot be opened"
+    except ValueError:  # a null character in a name; a file that was closed
+        reason = "that is no file's name" if isinstance(recording, (str, os.PathLike)) else "it is closed"
+    except Exception:  # the caller's own `read` may raise anything
+        reason = "reading it failed"
     else:
-        raise InvalidCallError("recording: must be a path, bytes, or a file that is open for reading bytes.")
+        reason = ""
+    if reason:
+        raise UnreadableRecordingError(f"The recording cannot be read: {reason}.")  # out here: the cause names the path
     if max_bytes is not None and len(data) > max_bytes:
         raise OversizedRecordingError(f"The recording is larger than max_recording_bytes, {max_bytes}.")
     return data, media_type(data, name if isinstance(name, str) else "")
@@ -67,15 +74,16 @@ def media_type(data: bytes, name: str = "") -> str:
     return _BY_SUFFIX.get(PurePath(name).suffix.lower(), ANY_AUDIO)
 
 
-def _read_file(path: str | os.PathLike[str], max_bytes: int | None) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return _read_open(file, max_bytes)
-    except OSError as error:
-        reason = error.strerror or "it cannot be opened"
-    except ValueError:  # a null character in its name
-        reason = "that is no file's name"
-    raise UnreadableRecordingError(f"The recording cannot be read: {reason}.")  # out here: the cause names the path
+def _read(recording: Recording, max_bytes: int | None) -> tuple[bytes, object]:
+    """And its name, if it has one."""
+    if isinstance(recording, (bytes, bytearray, memoryview)):
+        return bytes(recording), ""
+    if isinstance(recording, (str, os.PathLike)):
+        with Path(recording).open("rb") as file:
+            return _read_open(file, max_bytes), os.fspath(recording)
+    if hasattr(recording, "read"):
+        return _read_open(recording, max_bytes), getattr(recording, "name", "")
+    raise InvalidCallError("recording: must be a path, bytes, or a file that is open for reading bytes.")
 
 
 def _read_open(file: BinaryIO, max_bytes: int | None) -> bytes:

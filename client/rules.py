@@ -22,6 +22,7 @@ from client.retry import OnWait, Reason, Retry, Waiting, retry_after_s
 _SENT_AGAIN = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 _KEEPS_THE_METHOD = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 _MOST_REDIRECTS = 3
+_NOWHERE = "The address redirects without saying where; nothing was sent again."
 _OWN_HOST = "The address redirects in a way that a request with a body does not follow: a page to log in, perhaps."
 
 
@@ -115,11 +116,14 @@ class Rules:
             assert outcome is not None, "a driver answers what it was told to send"  # noqa: S101  # a driver's mistake, not a caller's
             if isinstance(outcome, Broken) or not _redirects(outcome.status):
                 return outcome
-            there = here.redirected(outcome.location or "")
+            location = (outcome.location or "").strip()
+            there = here.redirected(location)
             if there is None:
                 return Broken(_elsewhere(outcome), again=False)
             if outcome.status not in _KEEPS_THE_METHOD:
                 return Broken(RedirectError(_OWN_HOST, status=outcome.status), again=False)
+            if not location:  # which would read as the same address again
+                return Broken(RedirectError(_NOWHERE, status=outcome.status), again=False)
             here, url = there, there.url
         return Broken(RedirectError("The address redirects too often."), again=False)
 

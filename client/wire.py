@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx2
 
@@ -19,6 +19,9 @@ from client.parameters import Outgoing
 from client.rules import Answer, Broken
 
 _WRITE_S = 60.0
+_LONGEST_S = 1e6
+"""More than eleven days; an operating system's own limit is at twenty-four."""
+
 _TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the name of a variable
 
 
@@ -33,8 +36,9 @@ class Timeouts:
     """From the recording's last byte to the answer's first; and from there to its last one."""
 
     def __post_init__(self) -> None:
-        if not (self.connect_s > 0 and self.answer_s > 0):
-            raise InvalidCallError("Timeouts: seconds must be greater than 0.")
+        for seconds in (self.connect_s, self.answer_s):
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _LONGEST_S:
+                raise InvalidCallError(f"Timeouts: seconds must be greater than 0, and at most {_LONGEST_S:.0f}.")
 
 
 class Bearer(httpx2.Auth):
@@ -89,6 +93,20 @@ def client_options(auth: Bearer | None, timeouts: Timeouts, scale_up_timeout_s: 
         "follow_redirects": False,
         "mounts": {"http://": None},
     }
+
+
+Sender = TypeVar("Sender", httpx2.Client, httpx2.AsyncClient)
+
+
+def opened(sender: type[Sender], options: dict[str, Any]) -> Sender:
+    """A client of httpx2. Raises `InvalidCallError` where the environment has proxies or certificates that cannot be used."""
+    try:
+        return sender(**options)
+    except Exception:  # noqa: S110  # out of here: whatever it is, its text quotes a path, or a proxy's address with a password
+        pass
+    raise InvalidCallError(
+        "environment: a proxy (HTTPS_PROXY, ALL_PROXY) or the certificates (SSL_CERT_FILE, SSL_CERT_DIR) cannot be used."
+    )
 
 
 def request_options(outgoing: Outgoing) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deploy.access import PROTECTED
 from deploy.change import Done, change_to
 from deploy.deployment import Deployment
 from deploy.errors import NotPinned, NotPublished
 from deploy.plan import change_lines
+from deploy.publish import tell_of_another_card
 from deploy.records import GOOD
 from deploy.state import State
 
@@ -65,7 +68,9 @@ def _rolled_back(deployment: Deployment, to: str | None) -> State:
         return record.whole_after(there)
     commit = deployment.published(to)
     known = [record for record in deployment.records.all() if record.outcome in GOOD and record.after.revision == commit]
-    return known[-1].whole_after(there) if known else State.stored({**there.as_dict(), "revision": commit})
+    if known:
+        return known[-1].whole_after(there)
+    return replace(there, repository=deployment.specification.repository, revision=commit)
 
 
 def _tell(deployment: Deployment, done: Done) -> None:
@@ -75,6 +80,7 @@ def _tell(deployment: Deployment, done: Done) -> None:
     lines = [f"{name}: nothing to change, {status['state']}" if done.outcome == "unchanged" else f"{name}: running, verified"]
     lines += change_lines(done.changes) if done.changes else []
     lines += [f"revision {revision}", f"url {status['url']}"]
+    tell_of_another_card(deployment, State.there(done.raw))
     deployment.console.result(
         {
             "outcome": done.outcome,

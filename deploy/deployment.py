@@ -16,6 +16,7 @@ from deploy.hub import Hub
 from deploy.hub_answers import Raw
 from deploy.manifest import ROOT, shipped_files
 from deploy.records import Records
+from deploy.release import refuse_moved
 from deploy.secrets import read_secret, refuse_short
 from deploy.specification import Specification
 from deploy.waiting import Patience
@@ -84,10 +85,13 @@ class Deployment:
         """The commit of the newest publication, or of a release or commit. Raises `NotPublished`."""
         repository = self.specification.repository
         try:
-            return str(self.hub.model(repository, revision).sha)
+            commit = str(self.hub.model(repository, revision).sha)
         except NotThere:
             what = repository if revision is None else f"{revision} of {repository}"
             raise NotPublished(f"{what} is not on the Hub, or this token may not see it", "`publish` puts it there") from None
+        if revision is not None:
+            refuse_moved(self.hub, repository, revision, commit)
+        return commit
 
     def shipped(self) -> dict[str, bytes]:
         return shipped_files(self.root)

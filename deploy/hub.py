@@ -84,11 +84,24 @@ class Hub:
     # --- The repository ----------------------------------------------------------------------------------------------
 
     def blobs(self, repository: str, revision: str) -> dict[str, str]:
-        """`{path: git blob sha}` of every file at a commit.
+        """`{path: git blob sha}` of every file at a commit; the SHA-256 of those that are kept apart (LFS, Xet).
 
         One request for all: the client's listing by pages sleeps by itself for as long as the server asks, a day if it likes.
         """
-        return {file.rfilename: str(file.blob_id) for file in self.model(repository, revision).siblings or ()}
+        files = self.model(repository, revision).siblings or ()  # the blob of a file that is kept apart is a pointer's
+        return {file.rfilename: str(file.lfs.sha256 if file.lfs is not None else file.blob_id) for file in files}
+
+    def file(self, repository: str, revision: str, path: str) -> bytes:
+        """A small file's content at a commit. Raises `NotThere`."""
+
+        def fetch() -> bytes:
+            response = _UTILS.get_session().get(
+                f"{self._api.endpoint}/{repository}/raw/{revision}/{path}", headers={"Authorization": f"Bearer {self._token}"}
+            )
+            _UTILS.hf_raise_for_status(response)
+            return bytes(response.content)
+
+        return self._read(f"{path} of {repository}", fetch)
 
     def tags(self, repository: str) -> dict[str, str]:
         """`{tag: commit}`."""

@@ -7,6 +7,7 @@ from deploy.console import table
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, NoEndpoint, NotPublished
 from deploy.plan import change_lines, cost_of
+from deploy.publish import tell_of_another_card
 from deploy.state import State, changes
 from deploy.verify import verify
 from deploy.waiting import wait_until_serving
@@ -22,6 +23,7 @@ def status(deployment: Deployment) -> None:
     except NotPublished:  # deployed from elsewhere, or the repository is gone
         wanted, release = State.wanted(deployment.specification, there.revision), None
     found = changes(there, wanted)
+    tell_of_another_card(deployment, there)
     state = raw["status"]
     lines = [
         f"{deployment.namespace}/{deployment.name}: {state['state']}" + (f", {state['message']}" if state["message"] else ""),
@@ -47,7 +49,7 @@ def status(deployment: Deployment) -> None:
 def logs(deployment: Deployment, count: int) -> None:
     """The last lines of the container's log."""
     deployment.endpoint()
-    lines = deployment.hub.logs(deployment.namespace, deployment.name).splitlines()[-count:]
+    lines = deployment.console.mask.lines(deployment.hub.logs(deployment.namespace, deployment.name))[-count:]
     deployment.console.result({"lines": lines}, lines)
 
 

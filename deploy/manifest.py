@@ -1,10 +1,11 @@
 """The files that a host gets: what lies in the repository on the Hub, and nothing else of this folder.
 
-`publish` pushes exactly these; the conformance tests start the handler from exactly these.
+`publish` pushes exactly these and a list of them (`release.py`); the conformance tests start the handler from exactly these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.errors import CommandError
@@ -51,17 +52,18 @@ def shipped_files(root: Path = ROOT) -> dict[str, bytes]:
             elif not file.is_dir():
                 strange.append(path)
     if missing:
-        raise CommandError(f"{_named(missing)}: not there, or not readable; nothing was published", "put it back")
+        raise CommandError(f"{named(missing)}: not there, or not readable; nothing was published", "put it back")
     if strange:
         kinds = ", ".join(sorted(_KINDS))
         raise CommandError(
-            f"{_named(strange)}: not of the package (no links, no hidden files, only {kinds}); nothing was published",
+            f"{named(strange)}: not of the package (no links, no hidden files, only {kinds}); nothing was published",
             "move it out of the folder",
         )
     return found
 
 
-def _named(paths: list[str]) -> str:
+def named(paths: Sequence[str]) -> str:
+    """The first few, and how many more."""
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return ", ".join(paths[:_MOST_NAMED]) + more
 

@@ -125,6 +125,20 @@ def refuse_results(results: object) -> None:
             raise ValueError("rate")
 
 
+def differences(models: Mapping[str, str], env: Mapping[str, str]) -> list[str]:
+    """In what a published card is about other models than a container with this environment serves; a line each.
+
+    `models`: what the card names, as `id@commit` by stage.
+    """
+    found = []
+    for stage, start in MODEL_SETTINGS.items():
+        model, commit = env.get(f"{start}_MODEL", "none"), env.get(f"{start}_REVISION")
+        served, said = f"{model}@{commit}" if commit else model, models.get(stage, "none")
+        if served != said:
+            found.append(f"the published card names {said} for {stage}, and {served} is served: publish, then apply")
+    return found
+
+
 def _rate(rate: Mapping[str, Any] | None) -> str:
     return "-" if rate is None or rate["value"] is None else f"{rate['value']:.3f}"
 

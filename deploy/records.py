@@ -32,6 +32,10 @@ _MAY_HOLD_SECRETS = ("env", "image")
 """Of a state: what people write freely. The rest are commits, names and numbers, and a short secret that happens to be a part
 of one is not hidden by hiding it there."""
 
+_OUR_WORDS = ("verb", "begun", "outcome", "step", "canary", "secrets", "was_paused")
+"""Of a record: names and words of ours, that are read again. Somebody's secret may be one of them: hidden, the record would be
+none, and tell nobody more."""
+
 
 class Record:
     """One change. Every call of `write` leaves a whole file, old or new."""
@@ -80,7 +84,7 @@ class Record:
         return replace(state, env=env)
 
     def _masked(self) -> dict[str, Any]:
-        masked: dict[str, Any] = self._mask.json(self.values)
+        masked = {name: value if name in _OUR_WORDS else self._mask.values(value) for name, value in self.values.items()}
         for side in ("before", "after"):
             if self.values[side] is not None:
                 masked[side] = self.values[side] | {name: masked[side][name] for name in _MAY_HOLD_SECRETS}

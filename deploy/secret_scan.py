@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from deploy.errors import SecretExposed
 from deploy.secrets import TOKEN_LIKE
-from deploy.spellings import spelt
+from deploy.spellings import Spellings
 
 _TELLING = r"(?:password|passwd|api_?key|secret|token)"
 _ASSIGNED = re.compile(
@@ -29,16 +29,21 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 
 def refuse_secrets(files: Mapping[str, bytes], known: Iterable[SecretStr] = ()) -> None:
     """Raises `SecretExposed`, naming the first file and line, never the secret."""
-    patterns = [TOKEN_LIKE, _ASSIGNED, *(spelt(secret.get_secret_value()) for secret in known)]
+    spellings = [Spellings(secret.get_secret_value()) for secret in known]
     for name, content in files.items():
-        if any(pattern.search(name) for pattern in patterns):
+        if _places(name, spellings):
             raise _exposed("the name of a file")  # which would be in the message
         for text in _texts(content):
-            found = [match.start() for pattern in patterns if (match := pattern.search(text))]
+            found = _places(text, spellings)
             found += [run.start() for run in _BASE64.finditer(text) if TOKEN_LIKE.search(_decoded(run[0]))]
             if found:
                 line = text.count("\n", 0, min(found)) + 1
                 raise _exposed(f"{name}, line {line},")
+
+
+def _places(text: str, spellings: Iterable[Spellings]) -> list[int]:
+    found = [match.start() for pattern in (TOKEN_LIKE, _ASSIGNED) if (match := pattern.search(text))]
+    return found + [at for spelling in spellings if (at := spelling.first(text)) is not None]
 
 
 def _texts(content: bytes) -> Iterable[str]:

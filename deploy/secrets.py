@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from deploy.errors import SecretExposed, SecretMissing
-from deploy.spellings import spelt
+from deploy.spellings import Spellings
 
 SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|stdin")
 MASKED = "***"
@@ -26,8 +26,14 @@ TOKEN_LIKE = re.compile(
 )
 """Tokens of Hugging Face, GitHub, OpenAI, Slack and AWS, private keys, and JSON Web Tokens."""
 
+SECRET_NAMES = re.compile(r"TOKEN$|SECRET|PASSWORD|API_?KEY|CREDENTIAL")
+"""Names, in upper case, under which people keep secrets."""
+
 SHORTEST = 8
 """Characters. A shorter value stands in commits, names and figures by chance: masking it would blot them out."""
+
+LONGEST = 64 * 1024
+"""Characters; more than any variable of a container may have by far. Looking for it in all that is said takes time."""
 
 
 def read_secret(source: str, *, name: str, environment: Mapping[str, str]) -> SecretStr:
@@ -38,16 +44,27 @@ def read_secret(source: str, *, name: str, environment: Mapping[str, str]) -> Se
         problem = f"the variable {where} is not set"
     elif kind == "file":
         try:
-            value = Path(where).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            with Path(where).expanduser().open(encoding="utf-8") as file:
+                value = file.read(LONGEST + 1)
+        except (OSError, ValueError, RuntimeError):  # not UTF-8, a name that no file has, the home of nobody
             value = ""
         problem = "its file is not there, cannot be read, or is empty"
     else:
-        value = sys.stdin.read()
+        value = sys.stdin.read(LONGEST + 1)
         problem = "nothing came on standard input"
     if not value.strip():
         raise SecretMissing(f"secret {name}: {problem}", "put the value there, or name another env:, file: or stdin source")
+    if len(value) > LONGEST:
+        raise SecretExposed(
+            f"secret {name}: longer than {LONGEST} characters, which could not be kept out of what is printed",
+            "make it shorter: a container's variable could not hold it",
+        )
     return SecretStr(value.strip())
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable of this name is likely to hold a secret."""
+    return SECRET_NAMES.search(name.upper()) is not None
 
 
 def refuse_short(secret: SecretStr, *, name: str) -> None:
@@ -69,24 +86,40 @@ class Mask:
     """Replaces every known secret, however it is spelt, and whatever looks like a token, in text and in JSON values."""
 
     def __init__(self, values: Iterable[SecretStr] = ()) -> None:
-        self._known: dict[str, re.Pattern[str]] = {}
+        self._known: dict[str, Spellings] = {}
         for value in values:
             self.add(value)
 
     def add(self, secret: SecretStr) -> None:
         value = secret.get_secret_value()
         if len(value) >= SHORTEST and value not in self._known:
-            self._known[value] = spelt(value)
+            self._known[value] = Spellings(value)
 
     def text(self, text: str) -> str:
         for value in sorted(self._known, key=len, reverse=True):
-            text = self._known[value].sub(MASKED, text)
+            text = self._known[value].replaced(text, MASKED)
         return TOKEN_LIKE.sub(MASKED, text)
 
+    def lines(self, text: str) -> list[str]:
+        """The lines of a text that is masked as a whole: a line of a secret by itself may be too short to be known."""
+        return self.text(text).splitlines()
+
     def json(self, value: Any) -> Any:
-        """The same of a JSON value: its texts and its keys, however deep."""
+        """The same of a JSON value: its texts and its keys, however deep; and every text under a name that secrets have."""
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self._under(str(key), self.json(inner)) for key, inner in value.items()}
+        return self._inner(value, self.json)
+
+    def values(self, value: Any) -> Any:
+        """The same, but for the keys, which stay as they are."""
+        if isinstance(value, Mapping):
+            return {key: self._under(str(key), self.values(inner)) for key, inner in value.items()}
+        return self._inner(value, self.values)
+
+    def _inner(self, value: Any, mask: Callable[[Any], Any]) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping):
-            return {self.text(str(key)): self.json(inner) for key, inner in value.items()}
-        return [self.json(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return [mask(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    def _under(self, name: str, value: Any) -> Any:
+        return MASKED if isinstance(value, str) and value and looks_secret(name) else value

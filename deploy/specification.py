@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from config import ModelSettings
 from deploy.access import Access
 from deploy.errors import InvalidSpecification
-from deploy.secrets import SOURCE, TOKEN_LIKE
+from deploy.secrets import SOURCE, TOKEN_LIKE, looks_secret
 from deploy.yaml_lines import NEXT_STEP, line_of, load_with_lines
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -25,7 +25,6 @@ MODEL_SETTINGS = {"asr": "ASR", "diarization": "DIARIZATION", "summary": "SUMMAR
 """The start of the handler's variables for each model."""
 
 _REPOSITORY = r"^[\w.-]{1,96}/[\w.-]{1,96}$"
-_SECRET_NAMES = re.compile(r"TOKEN$|SECRET|PASSWORD|API_?KEY|CREDENTIAL")
 
 
 def is_repository(name: str) -> bool:
@@ -215,7 +214,7 @@ class Specification(_Part):
         ours = {name.upper() for name in ModelSettings.model_fields}
         named_elsewhere = {f"{start}_{end}" for start in MODEL_SETTINGS.values() for end in ("MODEL", "REVISION")}
         for name, value in values.items():
-            if _SECRET_NAMES.search(name.upper()) or TOKEN_LIKE.search(value):
+            if looks_secret(name) or TOKEN_LIKE.search(value):
                 raise ValueError(f"{name} looks like a secret: name it under secrets")
             if name in named_elsewhere:
                 raise ValueError(f"{name} is set by models")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
 _SHORTEST_PART = 8
 """Characters of a line of a secret, or of its base64, that are looked for by themselves. Shorter ones are in any text."""
@@ -18,12 +20,66 @@ _SHIFTED = (0, 2, 3)
 """Base64 letters that also depend on what stands before, by how many bytes of it share the first group."""
 
 
-def spelt(value: str) -> re.Pattern[str]:
+_PIECE = 48
+"""Characters that one pattern looks for. The patterns of what follows are made only where these were found: to compile all of
+a long secret, with every way to escape it, takes minutes."""
+
+_PLAIN = 8
+"""Letters and digits: more than an escape has, which may begin like what follows it."""
+
+_LONGEST_PIECE = 192
+
+
+class Spellings:
     """Finds `value` in text, in any of its spellings, and each of its lines by itself where it has several."""
-    lines = {line.strip() for line in value.splitlines()}
-    looked_for = [value, *sorted((line for line in lines if len(line) >= _SHORTEST_PART), key=len, reverse=True)]
-    encoded = [part for one in looked_for for part in _encoded(one.encode(errors="surrogatepass"))]
-    return re.compile("|".join(map(_escaped, dict.fromkeys([*looked_for, *encoded]))))
+
+    def __init__(self, value: str) -> None:
+        lines = {line.strip() for line in value.splitlines()}
+        looked_for = [value, *sorted((line for line in lines if len(line) >= _SHORTEST_PART), key=len, reverse=True)]
+        encoded = [part for one in looked_for for part in _encoded(one.encode(errors="surrogatepass"))]
+        self._pieces = [_pieces(text) for text in dict.fromkeys([*looked_for, *encoded])]
+        self._starts = [re.compile(_escaped(pieces[0])) for pieces in self._pieces]
+
+    def first(self, text: str) -> int | None:
+        """Where the first one begins, or None."""
+        starts = [span[0] for number in range(len(self._pieces)) for span in self._spans(number, text)]
+        return min(starts, default=None)
+
+    def replaced(self, text: str, by: str) -> str:
+        """`text` with each of them replaced, the longest first."""
+        for number in range(len(self._pieces)):
+            kept, at = [], 0
+            for begin, end in self._spans(number, text):
+                kept += [text[at:begin], by]
+                at = end
+            text = "".join([*kept, text[at:]])
+        return text
+
+    def _spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        at = 0
+        while (start := self._starts[number].search(text, at)) is not None:
+            found: re.Match[str] | None = start
+            for piece in self._pieces[number][1:]:
+                found = _compiled(piece).match(text, found.end()) if found is not None else None
+            if found is not None:
+                yield start.start(), found.end()
+            at = start.start() + 1 if found is None else found.end()
+
+
+@lru_cache(maxsize=4096)
+def _compiled(piece: str) -> re.Pattern[str]:
+    return re.compile(_escaped(piece))
+
+
+def _pieces(text: str) -> list[str]:
+    """`text` cut after some letters and digits: where those end is never in doubt, however what is before them is escaped."""
+    found, begin, plain = [], 0, 0
+    for at in range(1, len(text)):
+        plain = plain + 1 if _is_plain(text[at - 1]) else 0
+        if (at - begin >= _PIECE and plain >= _PLAIN) or (at - begin >= _LONGEST_PIECE and not text[at].isspace()):
+            found.append(text[begin:at])
+            begin = at
+    return [*found, text[begin:]]
 
 
 def _encoded(value: bytes) -> list[str]:
@@ -41,19 +97,22 @@ def _escaped(text: str) -> str:
     return "".join(_WHITE if run.isspace() else "".join(map(_one, run)) for run in re.split(r"(\s+)", text) if run)
 
 
+def _is_plain(character: str) -> bool:
+    return character.isascii() and (character.isalnum() or character == "_")
+
+
 def _one(character: str) -> str:
-    if character.isascii() and (character.isalnum() or character == "_"):
+    if _is_plain(character):
         return character  # no encoder touches it, and most secrets are made of these
     quoted = "".join(f"%{byte:02x}" for byte in character.encode(errors="surrogatepass"))
     code = ord(character)
-    ways = [
-        rf"\\*{re.escape(character)}",
-        rf"(?i:{quoted})",
-        *_backslashed(character),
+    ways = [re.escape(entity)] if (entity := html.escape(character)) != character else []
+    ways += [  # the character itself last: an escape may begin with it
         rf"(?i:&#(?:x0*{code:x}|0*{code});)",
+        *_backslashed(character),
+        rf"(?i:{quoted})",
+        rf"\\*{re.escape(character)}",
     ]
-    if (entity := html.escape(character)) != character:
-        ways.append(re.escape(entity))
     return f"(?:{'|'.join(ways)})"
 
 

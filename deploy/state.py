@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from deploy.access import api_level
+from deploy.secrets import MASKED, looks_secret
 from deploy.specification import Specification
 
 Raw = Mapping[str, Any]
@@ -46,7 +47,7 @@ class State:
 
     @classmethod
     def wanted(cls, specification: Specification, revision: str) -> State:
-        """`revision`: the commit of the repository that is to be served."""
+        """`revision`: the commit of the repository that is to be served. An empty variable counts as none, as in `there`."""
         instance, scaling = specification.instance, specification.scaling
         return cls(
             repository=specification.repository,
@@ -63,7 +64,7 @@ class State:
             metric=scaling.metric,
             threshold=scaling.threshold,
             image=specification.container.image(),
-            env=specification.environment(),
+            env={name: value for name, value in specification.environment().items() if value},
         )
 
     @classmethod
@@ -108,7 +109,7 @@ class State:
             "vendor": self.vendor,
             "region": self.region,
             "type": self.access,
-            "env": dict(self.env) or None,
+            "env": self._plain(secrets) or None,
             "secrets": dict(secrets) or None,
         }
 
@@ -116,10 +117,14 @@ class State:
         """For `update_inference_endpoint`: everything that it takes, and all secrets.
 
         Nothing says whether the API merges variables or replaces them, so one that has to go is sent empty, which the handler
-        takes as unset: right in both cases.
+        takes as unset: right in both cases. A name is sent as a variable or as a secret, never as both: nothing says which of
+        them a container would get.
         """
-        gone = dict.fromkeys(set(before.env) - set(self.env), "")
-        return {**self._arguments(), "env": {**gone, **self.env}, "secrets": dict(secrets) or None}
+        gone = dict.fromkeys(set(before.env) - set(self.env) - set(secrets), "")
+        return {**self._arguments(), "env": {**gone, **self._plain(secrets)}, "secrets": dict(secrets) or None}
+
+    def _plain(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in self.env.items() if name not in secrets}
 
     def _arguments(self) -> dict[str, Any]:
         return {
@@ -150,13 +155,20 @@ class Change:
 
 
 def changes(there: State, wanted: State) -> list[Change]:
-    """Field by field, each variable by itself. What is left to the platform (`None`) is no change, except scale-to-zero."""
+    """Field by field, each variable by itself. What is left to the platform (`None`) is no change, except scale-to-zero.
+
+    They are for showing: somebody else's variable whose name says that it is a secret has its value masked.
+    """
     found = []
     for one in fields(State):
         before, after = getattr(there, one.name), getattr(wanted, one.name)
         if one.name == "env":
             names = sorted(set(before) | set(after))
-            found += [Change(f"env.{n}", before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)]
+            found += [
+                Change(f"env.{n}", _shown(n, before.get(n)), _shown(n, after.get(n)))
+                for n in names
+                if before.get(n) != after.get(n)
+            ]
         elif one.name == "image":
             if not _covers(before, after):
                 found.append(Change("image", before, after))
@@ -165,6 +177,10 @@ def changes(there: State, wanted: State) -> list[Change]:
             possible = one.name not in NOT_IN_PLACE and not (one.name == "scale_to_zero_minutes" and after is None)
             found.append(Change(one.name, before, after, possible))
     return found
+
+
+def _shown(name: str, value: str | None) -> str | None:
+    return MASKED if value and looks_secret(name) else value
 
 
 def _covers(there: Any, wanted: Any) -> bool:

@@ -60,5 +60,5 @@ def show_log(deployment: Deployment, name: str) -> None:
     except Exception as error:
         deployment.console.progress(f"its log: {type(error).__name__}")
         return
-    for line in log.splitlines()[-LOG_LINES:]:
+    for line in deployment.console.mask.lines(log)[-LOG_LINES:]:
         deployment.console.progress(f"  log: {line}")

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from deploy.errors import InvalidSpecification, SecretExposed
 from deploy.manifest import ROOT, SHIPPED, lay_out, shipped_files
 from deploy.model_card import check_card
-from deploy.release import blob_id, release_name
+from deploy.release import LISTING, blob_id, release_name
 from deploy.secret_scan import refuse_secrets
 from tests.deploy.harness import DEPLOY_TOKEN, ENDPOINT_YAML, PASSPHRASE, Tool
 from tests.fake_hub.server import FakeHub, Fault
@@ -44,7 +44,7 @@ def pushed(hub: FakeHub) -> dict[str, bytes]:
 def test_publish_pushes_exactly_the_shipped_files_of_this_repository(tool: Tool, hub: FakeHub) -> None:
     done = tool.ok("publish", "--json").json()
     files = pushed(hub)
-    assert set(files) - {".gitattributes"} == set(shipped_files())
+    assert set(files) - {".gitattributes", LISTING} == set(shipped_files())
     assert {path: files[path] for path in shipped_files() if path != "README.md"} == {
         path: content for path, content in shipped_files().items() if path != "README.md"
     }
@@ -69,7 +69,7 @@ def test_only_what_changed_is_sent_and_what_went_is_removed(small: Tool, hub: Fa
     (small.root / "config.py").write_text("x = 2\n")
     (small.root / "roundtable" / "x.py").rename(small.root / "roundtable" / "y.py")
     done = small.ok("publish", "--json").json()
-    assert done["send"] == {"config.py": 6, "roundtable/y.py": 6}
+    assert done["send"] == {"config.py": 6, "roundtable/y.py": 6, LISTING: len(pushed(hub)[LISTING])}
     assert done["remove"] == ["roundtable/x.py"]
     assert pushed(hub)["config.py"] == b"x = 2\n"
     assert "roundtable/x.py" not in pushed(hub)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.manifest import lay_out, shipped_files
+from deploy.release import LISTING
 from tests.deploy.harness import DEPLOY_TOKEN, RUNTIME_TOKEN, Tool
 from tests.fake_hub.backends import HandlerBackend
 from tests.fake_hub.server import FakeHub
@@ -53,7 +54,7 @@ def story(tool: Tool, hub: FakeHub) -> None:
     good = handler.read_bytes()
     handler.write_bytes(good + BROKEN)
     second = tool.ok("publish", "--json").json()
-    assert second["send"] == {"handler.py": len(good + BROKEN)}
+    assert second["send"] == {"handler.py": len(good + BROKEN), LISTING: second["send"][LISTING]}
     ran = tool.run("apply")
     assert ran.code == 5
     assert "base64 JSON: words (WER 1.00, at most 0.35)" in ran.err

@@ -19,6 +19,9 @@ class Repository:
     gated_to: set[str] | None = None
     """The tokens that may read a gated repository. None: not gated."""
 
+    kept_apart: tuple[str, ...] = ()
+    """Endings of files that the Hub keeps as LFS or Xet does: their blob is that of a pointer."""
+
     extra_bytes: int = 0
     """Of one weights file that is listed with this size and holds nothing."""
 
@@ -61,6 +64,10 @@ class Repository:
         entries: list[dict[str, object]] = [
             {"type": "file", "path": name, "size": len(content), "oid": blob_id(content)} for name, content in files
         ]
+        for entry in entries:
+            if str(entry["path"]).endswith(self.kept_apart):
+                sha256 = hashlib.sha256(self.commits[commit][str(entry["path"])]).hexdigest()
+                entry |= {"oid": blob_id(sha256.encode()), "lfs": {"sha256": sha256, "size": entry["size"], "pointerSize": 130}}
         if self.extra_bytes:
             entries.append({"type": "file", "path": "model.safetensors", "size": self.extra_bytes, "oid": "0" * 40})
         return entries

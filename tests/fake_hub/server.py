@@ -113,6 +113,9 @@ class FakeHub:
             return self._create_repository(json.loads(body))
         if found := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+?)(?:/(.+))?", path):
             return self._repository(method, found[1], found[2] or "", token, body)
+        if found := re.fullmatch(r"/([\w.-]+/[\w.-]+)/raw/(\w+)/(.+)", path):
+            content = self.repositories[found[1]].commits.get(found[2], {}).get(found[3])
+            return Reply(200, "text/plain", content) if content is not None else _error(404, "Entry not found", "EntryNotFound")
         if token is None:
             return _error(401, "No token")
         if path.startswith("/v2/provider/"):
@@ -220,7 +223,9 @@ def _model_info(name: str, repository: Repository, commit: str) -> dict[str, Any
         "sha": commit,
         "gated": "manual" if repository.gated_to is not None else False,
         "cardData": {"license": repository.licence},
-        "siblings": [{"rfilename": file["path"], "size": file["size"], "blobId": file["oid"]} for file in tree],
+        "siblings": [
+            {"rfilename": file["path"], "size": file["size"], "blobId": file["oid"], "lfs": file.get("lfs")} for file in tree
+        ],
     }
 
 
