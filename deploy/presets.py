@@ -160,8 +160,8 @@ settings:                     # plain variables; anyone with rights on the endpo
 """
 
 _HF_SERVE = """\
-# hf-serve, since pyannote.audio 4 cannot be installed in the managed image (Python 3.11, torch 2.5); hf-serve has Python 3.12. Its
-# price: recordings go in as base64 in JSON only, and /health does not answer while a request runs.
+# hf-serve (Python 3.12), since pyannote.audio 4 cannot be installed in the managed image (Python 3.11, torch 2.5). Its price:
+# recordings go in as base64 in JSON only, and /health does not answer while a request runs.
 container:
   kind: hf-serve              # or managed, without diarization; or own (with url, port, health_route)
   url: null                   # null: the API's choice. Where it wants one: ghcr.io/huggingface/hf-serve:COMMIT
