@@ -133,6 +133,7 @@ models:
 {_model(preset.asr, commits)}
 {_optional("diarization", preset.diarization, commits)}
 {_optional("summary", preset.summary, commits)}
+
 {_container(preset.container)}
 # Name in the container: where `apply` finds the value (env:NAME, file:PATH or stdin). Never the value itself.
 # Use a token of its own here, with read access only: it is for gated models, such as pyannote's.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,12 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandlerBackend
 
 def test_the_whole_story(tool: Tool, hub: FakeHub, backend: HandlerBackend) -> None:
     backend.files_at = hub.files_at
+    tool.transcript = StringIO()
     story(tool, hub)
+    commands = tool.transcript.getvalue().split("$ python -m deploy ")
+    assert len(commands) == 1 + 15
+    assert max(command.count("\n") for command in commands) < 60, "a step lists every file"
+    assert "handler.py was broken here, on purpose" in tool.transcript.getvalue()
     for log in backend.logs():
         assert RUNTIME_TOKEN not in log
         assert DEPLOY_TOKEN not in log
