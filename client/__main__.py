@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import Literal, TextIO
 
 from client.clients import Client
 from client.errors import ClientError
@@ -31,12 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "-p", dest="parameters", metavar="NAME=VALUE", action="append", default=[], help="a parameter, such as num_speakers=2"
     )
     parser.add_argument("--raw", action="store_true", help="send the file as it is, not as base64 (not to hf-serve)")
+    parser.add_argument("--no-token", action="store_true", help="send no token, though HF_TOKEN has one")
+    parser.add_argument(
+        "--allow-plain-http", action="store_true", help="send the token without TLS, where others on the way can read it"
+    )
     options = parser.parse_args(arguments)
     if not all("=" in given for given in options.parameters):
         parser.error("-p: must be NAME=VALUE")
     parameters = dict(given.partition("=")[::2] for given in options.parameters) | {"response_format": options.format}
     try:
-        client = Client(options.url, on_wait=_tell)
+        token: Literal[False] | None = False if options.no_token else None
+        client = Client(options.url, token=token, allow_plain_http=options.allow_plain_http, on_wait=_tell)
     except ClientError as error:
         parser.error(str(error))
     failed = False

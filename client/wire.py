@@ -63,7 +63,8 @@ class Bearer(httpx2.Auth):
             raise InvalidCallError("token: has characters that no token has.")
         if not (address.is_private_line or allow_plain_http):
             raise InvalidCallError(
-                "url: is plain http, where others could read the token: use https, token=False or allow_plain_http."
+                "url: is plain http, where others could read the token: use https, token=False (--no-token) or "
+                "allow_plain_http=True (--allow-plain-http)."
             )
         return cls(found, address)
 

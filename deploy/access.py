@@ -6,6 +6,9 @@ from typing import Literal
 
 Access = Literal["public", "authenticated", "private"]
 
+Written = Literal["private", "authenticated", "public", "protected"]
+"""What endpoint.yaml may say."""
+
 MEANING: dict[Access, str] = {
     "public": "anyone, without a token",
     "authenticated": "anyone with a Hugging Face account and a token of it",
@@ -18,6 +21,6 @@ PROTECTED = (
 )
 
 
-def api_level(written: Access | Literal["protected"]) -> Access:
+def api_level(written: Written) -> Access:
     """The API's word for a level. `protected` is `private`, which keeps its old meaning; others stay as they are."""
     return "private" if written == "protected" else written

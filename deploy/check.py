@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 from huggingface_hub import InferenceEndpointHardware, ModelInfo
 from pydantic import SecretStr
 
 from deploy.access import MEANING, PROTECTED, api_level
 from deploy.console import table
+from deploy.containers import IMAGE, PYTHON, container_findings, without_download
 from deploy.deployment import Deployment
-from deploy.errors import HubRefused, NotThere
+from deploy.errors import CommandError, HubRefused, NotThere
+from deploy.findings import GREEN, ORDER, RED, YELLOW, Finding
 from deploy.plan import cost_lines, cost_of, instance_of
 from deploy.specification import Model
-
-RED, YELLOW, GREEN = "RED", "yellow", "ok"
-_ORDER = (RED, YELLOW, GREEN)
+from deploy.wheels import Resolver
 
 MOST_OF_MEMORY = 0.9
 """Of the instance's memory, that the weights may fill; the rest is for what is computed."""
 
-RESOLVE_LIMIT_S = 600.0
 _WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt")
 _GIGABYTE = 1e9
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the table."""
-
-    verdict: str
-    what: str
-    found: str
-
-
-Resolver = Callable[[Path], str | None]
-"""A requirements file; returns why it does not resolve, or None."""
 
 
 def check(deployment: Deployment, resolver: Resolver | None) -> int:
@@ -49,39 +31,52 @@ def check(deployment: Deployment, resolver: Resolver | None) -> int:
     findings = [Finding(GREEN, "access", f"{level}: {MEANING[level]}")]
     if specification.access == "protected":
         findings.append(Finding(YELLOW, "access", PROTECTED))
-    token = deployment.secrets().get("HF_TOKEN")
-    findings += _token_findings(deployment, token)
+    secrets, missing = _read_secrets(deployment)
+    findings += missing
+    token = secrets.get("HF_TOKEN")
+    is_known = token is not None or "HF_TOKEN" not in specification.secrets
+    if is_known:
+        findings += _token_findings(deployment, token)
     weights = 0
     for stage, model in specification.models.named().items():
-        found, size = _model_findings(deployment, f"models.{stage}", model, token)
+        if not model.on_the_hub:
+            findings.append(without_download(stage, model.id))
+            continue
+        found, size = _model_findings(deployment, f"models.{stage}", model, token, is_known)
         findings += found
         weights += size
+    findings += container_findings(specification)
     findings += _instance_findings(deployment, instance_of(deployment), weights)
     if resolver is not None:
-        problem = resolver(deployment.root / "requirements.txt")
-        findings.append(Finding(RED if problem else GREEN, "requirements.txt", problem or "resolves, wheels only"))
-    findings.sort(key=lambda finding: _ORDER.index(finding.verdict))
+        findings.append(_requirements_finding(deployment, resolver))
+    findings.sort(key=lambda finding: ORDER.index(finding.verdict))
     rows = [("", "what", "found"), *((one.verdict, one.what, one.found) for one in findings)]
     red = any(one.verdict == RED for one in findings)
     deployment.console.result({"ok": not red, "findings": [vars(one) for one in findings]}, table(rows))
     return int(red)
 
 
-def wheels_resolve(requirements: Path) -> str | None:
-    """Asks pip, without installing anything: would every package come as a wheel? Needs the package index."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and file
-            [*command, "--quiet", "--disable-pip-version-check", "-r", str(requirements)],
-            capture_output=True,
-            text=True,
-            timeout=RESOLVE_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"pip had no answer in {RESOLVE_LIMIT_S:.0f} s"
-    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-    return None if done.returncode == 0 else (errors or ["pip failed"])[-1][:200]
+def _read_secrets(deployment: Deployment) -> tuple[dict[str, SecretStr], list[Finding]]:
+    """Those that are there, and a line for each that is not: everything else can be looked at without it."""
+    found, missing = {}, []
+    for name in deployment.specification.secrets:
+        try:
+            found[name] = deployment.secret(name)
+        except CommandError as error:
+            missing.append(
+                Finding(RED, f"secrets.{name}", f"{error.reason.removeprefix(f'secret {name}: ')}; {error.next_step}")
+            )
+    return found, missing
+
+
+def _requirements_finding(deployment: Deployment, resolver: Resolver) -> Finding:
+    kind = deployment.specification.container.kind
+    python = PYTHON[kind]
+    which = (
+        f"for Python {python} of {IMAGE[kind]}" if python is not None else f"for this Python; {IMAGE[kind]} may have another"
+    )
+    problem = resolver(deployment.root / "requirements.txt", python)
+    return Finding(RED if problem else GREEN, "requirements.txt", f"{problem or 'resolves, wheels only'} ({which})")
 
 
 def _token_findings(deployment: Deployment, token: SecretStr | None) -> list[Finding]:
@@ -101,24 +96,32 @@ def _token_findings(deployment: Deployment, token: SecretStr | None) -> list[Fin
     return [Finding(YELLOW, what, f"has the role {role}: one with read access is enough")]
 
 
-def _model_findings(deployment: Deployment, what: str, model: Model, token: SecretStr | None) -> tuple[list[Finding], int]:
+def _model_findings(
+    deployment: Deployment, what: str, model: Model, token: SecretStr | None, token_is_known: bool
+) -> tuple[list[Finding], int]:
     """And the bytes of its weights."""
-    if not model.on_the_hub:
-        return [Finding(GREEN, what, f"{model.id}: nothing to download")], 0
     try:
         info = deployment.hub.model(model.id, model.revision)
     except NotThere as error:
         return [Finding(RED, what, error.reason)], 0
     found = [_pinned(what, model, info), _licence(deployment, what, info)]
-    try:
-        deployment.hub.may_read(model.id, token)
-    except (HubRefused, NotThere) as error:
-        found.append(Finding(RED, what, f"the runtime token: {error.reason}; {error.next_step}"))
-    else:
-        found.append(Finding(GREEN, what, "gated, and the runtime token may read it" if info.gated else "not gated"))
+    found.append(_gate(deployment, what, model, info, token, token_is_known))
     size = weights_bytes(info)
     found.append(Finding(GREEN, what, f"{size / _GIGABYTE:.2f} GB of weights"))
     return found, size
+
+
+def _gate(
+    deployment: Deployment, what: str, model: Model, info: ModelInfo, token: SecretStr | None, token_is_known: bool
+) -> Finding:
+    if not token_is_known:
+        verdict = YELLOW if info.gated else GREEN
+        return Finding(verdict, what, "gated; there is no runtime token to ask with" if info.gated else "not gated")
+    try:
+        deployment.hub.may_read(model.id, token)
+    except (HubRefused, NotThere) as error:
+        return Finding(RED, what, f"the runtime token: {error.reason}; {error.next_step}")
+    return Finding(GREEN, what, "gated, and the runtime token may read it" if info.gated else "not gated")
 
 
 def _pinned(what: str, model: Model, info: ModelInfo) -> Finding:

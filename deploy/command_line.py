@@ -6,12 +6,21 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from deploy.errors import CommandError
 from deploy.presets import PRESETS
 from deploy.secrets import SOURCE
+from deploy.specification_parts import (
+    ENDPOINT_RULE,
+    NAMESPACE_RULE,
+    REPOSITORY_RULE,
+    is_endpoint,
+    is_owner,
+    is_repository,
+)
 
 EXIT_CODES = """\
 exit codes:
@@ -26,6 +35,7 @@ exit codes:
   130  interrupted; the next apply goes on
 
 Your token is HF_TOKEN, another source that --token names, or that of `hf auth login`. A source is env:NAME, file:PATH or stdin.
+It needs the right to write to the model repository and to manage Inference Endpoints. `history` and `init --no-pin` need none.
 """
 
 HUB_URL = "https://huggingface.co"
@@ -40,9 +50,15 @@ def parser() -> argparse.ArgumentParser:
     add = _Adder(verbs)
     init = add("init", "Write a commented endpoint.yaml.")
     init.add_argument("--preset", choices=PRESETS, default="t4", help="the machine (default: t4)")
-    init.add_argument("--repository", required=True, metavar="OWNER/NAME", help="the model repository to publish to")
-    init.add_argument("--endpoint", default="roundtable", metavar="NAME", help="the endpoint's name (default: roundtable)")
-    init.add_argument("--namespace", metavar="NAME", help="whose endpoint it is (default: the repository's owner)")
+    repository, endpoint = _named(is_repository, REPOSITORY_RULE), _named(is_endpoint, ENDPOINT_RULE)
+    owner = _named(is_owner, NAMESPACE_RULE)
+    init.add_argument(
+        "--repository", type=repository, required=True, metavar="OWNER/NAME", help="the model repository to publish to"
+    )
+    init.add_argument(
+        "--endpoint", type=endpoint, default="roundtable", metavar="NAME", help="the endpoint's name (default: roundtable)"
+    )
+    init.add_argument("--namespace", type=owner, metavar="NAME", help="whose endpoint it is (default: the repository's owner)")
     init.add_argument("--no-pin", action="store_true", help="do not ask the Hub for the models' newest commits")
     init.add_argument("--force", action="store_true", help="replace a file that is there")
     command = add("check", "Look at models, tokens, quota, price and requirements. Red lines first; changes nothing.")
@@ -124,6 +140,17 @@ class _Adder:
         shared.add_argument("--hub-url", default=None, metavar="URL", help=f"default: {HUB_URL}")
         shared.add_argument("--api-url", default=None, metavar="URL", help="of the endpoint API, with its version")
         return command
+
+
+def _named(fits: Callable[[str], bool], rule: str) -> Callable[[str], str]:
+    """For a name that endpoint.yaml will hold: refused here, where it was typed."""
+
+    def name(text: str) -> str:
+        if not fits(text):
+            raise argparse.ArgumentTypeError(rule)
+        return text
+
+    return name
 
 
 def _positive(text: str) -> float:

@@ -15,21 +15,27 @@ from typing import Any
 from deploy import lifecycle
 from deploy.apply import apply, rollback
 from deploy.calling import Caller
-from deploy.check import check, wheels_resolve
+from deploy.check import check
 from deploy.command_line import HUB_URL, WrongCommandLine, parser
 from deploy.console import Console
 from deploy.deployment import Deployment
-from deploy.errors import CommandError, DeployError, NotThere, SecretMissing, Unforeseen
+from deploy.errors import CommandError, DeployError, SecretMissing, Unforeseen
 from deploy.hub import Hub, Sleep
+from deploy.init import init
 from deploy.manifest import ROOT
 from deploy.model_card import refuse_results
 from deploy.plan import plan
-from deploy.presets import PRESETS, models_of, render
 from deploy.publish import publish
 from deploy.records import Records
 from deploy.secrets import Mask, read_secret, refuse_debug
 from deploy.specification import Specification
 from deploy.waiting import Clock, Patience
+from deploy.wheels import wheels_resolve
+
+_WANTED = (  # of whoever has no token
+    "make one at huggingface.co/settings/tokens, with the right to write to the model repository and to manage Inference "
+    "Endpoints, and put it into HF_TOKEN or name its place with --token; or `hf auth login`"
+)
 
 
 def run(
@@ -101,7 +107,7 @@ class _Workplace:
             specification,
             self._hub(token),
             self.console,
-            Records(options.journal, specification.namespace, specification.endpoint, self.console.mask),
+            self._records(specification),
             token,
             self._caller,
             self.environment,
@@ -111,12 +117,26 @@ class _Workplace:
         deployment.known_secrets()
         return deployment
 
+    def records(self) -> Records:
+        """The journal alone, for which nobody has to be asked."""
+        specification = Specification.load(self.options.file)
+        for name, source in specification.secrets.items():
+            if source != "stdin":
+                with suppress(SecretMissing):  # masked when it was written, and where it is known once more
+                    self.console.mask.add(read_secret(source, name=name, environment=self.environment))
+        return self._records(specification)
+
+    def _records(self, specification: Specification) -> Records:
+        return Records(self.options.journal, specification.namespace, specification.endpoint, self.console.mask)
+
     def _token(self) -> Any:
         from huggingface_hub import get_token
         from pydantic import SecretStr
 
         source = self.options.token
-        if source is None and not self.environment.get("HF_TOKEN") and (stored := get_token()):
+        if source is None and not self.environment.get("HF_TOKEN"):
+            if not (stored := get_token()):
+                raise SecretMissing("there is no token: HF_TOKEN is not set, and nobody is logged in", _WANTED)
             token = SecretStr(stored)
         else:
             token = read_secret(source or "env:HF_TOKEN", name="--token", environment=self.environment)
@@ -152,28 +172,7 @@ def _of(verb: Callable[[Deployment], None]) -> Callable[[_Workplace], None]:
 
 
 def _init(workplace: _Workplace) -> None:
-    options = workplace.options
-    preset = PRESETS[options.preset]
-    commits = {}
-    if not options.no_pin:
-        hub = workplace.hub()
-        for model in models_of(preset):
-            try:
-                commits[model] = str(hub.model(model).sha)
-            except NotThere:
-                workplace.console.progress(f"{model}: not found on the Hub; left without a commit")
-    namespace = options.namespace or options.repository.partition("/")[0]
-    text = render(preset, options.repository, options.endpoint, namespace, commits)
-    Specification.parse(text, options.file.name)  # the names that were given may be no names
-    if options.file.exists() and not options.force:
-        raise CommandError(f"{options.file.name} is there already", "--force replaces it, --file names another")
-    try:
-        options.file.parent.mkdir(parents=True, exist_ok=True)
-        options.file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        reason = f"{options.file.name} cannot be written: {os.strerror(error.errno or 0)}"
-        raise CommandError(reason, "name another with --file") from None
-    workplace.console.result({"file": str(options.file), "pinned": commits}, [f"wrote {options.file}; read it, then `check`"])
+    init(workplace.options, workplace.hub, workplace.console)
 
 
 def _check(workplace: _Workplace) -> int:
@@ -209,6 +208,10 @@ def _delete(workplace: _Workplace) -> None:
     lifecycle.delete(workplace.deployment(), workplace.options.yes)
 
 
+def _history(workplace: _Workplace) -> None:
+    lifecycle.history(workplace.records(), workplace.console)
+
+
 VERBS: Mapping[str, Callable[[_Workplace], int | None]] = {
     "init": _init,
     "check": _check,
@@ -222,5 +225,5 @@ VERBS: Mapping[str, Callable[[_Workplace], int | None]] = {
     "pause": _of(lifecycle.pause),
     "resume": _of(lifecycle.resume),
     "delete": _delete,
-    "history": _of(lifecycle.history),
+    "history": _history,
 }

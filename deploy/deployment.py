@@ -50,13 +50,15 @@ class Deployment:
         `SecretMissing`, and `SecretExposed` for one that is too short.
         """
         if self._secrets is None:
-            found = {}
-            for name, source in self.specification.secrets.items():
-                found[name] = read_secret(source, name=name, environment=self.environment)
-                refuse_short(found[name], name=name)
-                self.console.mask.add(found[name])
-            self._secrets = found
+            self._secrets = {name: self.secret(name) for name in self.specification.secrets}
         return self._secrets
+
+    def secret(self, name: str) -> SecretStr:
+        """One of them, read now and masked from now on. Raises the same."""
+        secret = read_secret(self.specification.secrets[name], name=name, environment=self.environment)
+        refuse_short(secret, name=name)
+        self.console.mask.add(secret)
+        return secret
 
     def known_secrets(self) -> list[SecretStr]:
         """Those that can be read without being needed, masked from now on: a log or an answer may hold them. One that is

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from deploy.canary import remove_canary
-from deploy.console import table
+from deploy.console import Console, table
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, NoEndpoint, NotPublished
 from deploy.plan import change_lines, cost_of
 from deploy.publish import tell_of_another_card
+from deploy.records import UNFINISHED, Records
 from deploy.state import State, changes
 from deploy.verify import verify
 from deploy.waiting import wait_until_serving
@@ -104,13 +105,12 @@ def delete(deployment: Deployment, yes: bool) -> None:
 
 def _delete(deployment: Deployment, yes: bool) -> None:
     raw = deployment.endpoint()
-    there, cost = State.there(raw), cost_of(deployment)
-    saved = f", up to ${cost['per_hour_most']:.2f} an hour" if cost is not None else ""
-    what = f"endpoint {deployment.namespace}/{deployment.name}: {raw['status']['state']}, {there.revision[:12]}{saved}"
+    there, state = State.there(raw), raw["status"]["state"]
+    what = f"endpoint {deployment.namespace}/{deployment.name}: {state}, {there.revision[:12]}, {_costs(deployment, state)}"
     if not yes:
         deployment.console.result({"deleted": False, "endpoint": deployment.name}, [what, "nothing deleted: --yes deletes it"])
         return
-    record = deployment.records.begin("delete", there, there, was_paused=raw["status"]["state"] == "paused", secrets=[])
+    record = deployment.records.begin("delete", there, there, was_paused=state == "paused", secrets=[])
     try:
         deployment.hub.delete(deployment.namespace, deployment.name)
     except DeployError as error:
@@ -120,11 +120,27 @@ def _delete(deployment: Deployment, yes: bool) -> None:
     deployment.console.result({"deleted": True, "endpoint": deployment.name}, [what, "deleted; the model repository stays"])
 
 
-def history(deployment: Deployment) -> None:
+_FREE = {
+    "paused": "which costs nothing while it is paused",
+    "scaledToZero": "which costs nothing until somebody calls",
+}
+
+
+def _costs(deployment: Deployment, state: str) -> str:
+    if state in _FREE:
+        return _FREE[state]
+    cost = cost_of(deployment)
+    return "at a price that the API does not name" if cost is None else f"up to ${cost['per_hour_most']:.2f} an hour"
+
+
+def history(journal: Records, console: Console) -> None:
     """Every change that this journal knows, oldest first."""
-    records = deployment.records.all()
+    records = journal.all()
     rows = [("begun", "verb", "from", "to", "outcome")]
     for record in records:
         before = record.before.revision[:12] if record.before is not None else "-"
         rows.append((record.values["begun"], record.values["verb"], before, record.after.revision[:12], record.outcome))
-    deployment.console.result([record.values for record in records], table(rows) if records else ["no changes yet"])
+    lines = table(rows) if records else ["no changes yet"]
+    if records and records[-1].outcome == UNFINISHED:
+        lines.append("the last change is unfinished: run `apply` again, which goes on from there and keeps the way back")
+    console.result([record.values for record in records], lines)

@@ -13,19 +13,20 @@ from deploy.deployment import Deployment
 from deploy.errors import NotPublished
 from deploy.publish import compared, prepared
 from deploy.state import Change, State, changes
+from deploy.wording import NEXT, rows, shortened
 
 HOURS_PER_MONTH = 730
-_NEW = "0" * 40
-"""Stands for the commit that `publish` will make."""
+_MOST_LISTED = 12
+"""Files, each in a line of its own; more are counted by folder. `--json` always has each."""
 
 
 def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
     specification, hub = deployment.specification, deployment.hub
     files = compared(deployment, prepared(deployment, results))
     try:
-        revision = deployment.published() if not files.any else _NEW
+        revision = deployment.published() if not files.any else NEXT
     except NotPublished:
-        revision = _NEW
+        revision = NEXT
     wanted = State.wanted(specification, revision)
     raw = hub.endpoint(deployment.namespace, deployment.name)
     found = changes(State.there(raw), wanted) if raw is not None else []
@@ -33,10 +34,10 @@ def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
     lines = [PROTECTED, ""] if specification.access == "protected" else []
     lines += [f"publish to {specification.repository}: {len(files.sent)} to send, {len(files.removed)} to remove,"
               f" {files.unchanged} unchanged"]  # fmt: skip
-    lines += [f"  + {path}  {len(files.files[path])} bytes" for path in files.sent] + [f"  - {path}" for path in files.removed]
+    lines += [*_sent_lines({path: len(files.files[path]) for path in files.sent}), *(f"  - {path}" for path in files.removed)]
     if raw is None:
         lines += ["", f"endpoint {deployment.namespace}/{deployment.name}: to be created"]
-        lines += [f"  {key}: {value}" for key, value in wanted.as_dict().items()]
+        lines += table([(f"  {field}", text) for field, text in rows(wanted)])
     else:
         lines += ["", f"endpoint {deployment.namespace}/{deployment.name}: {raw['status']['state']}, {len(found)} change(s)"]
         lines += change_lines(found)
@@ -45,11 +46,25 @@ def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
         {
             "publish": files.as_dict(),
             "endpoint": "create" if raw is None else "update" if found else "unchanged",
-            "changes": [vars(change) for change in found],
+            "changes": [vars(change) | {"after": None if change.after == NEXT else change.after} for change in found],
             "cost": cost,
         },
         lines,
     )
+
+
+def _sent_lines(sizes: Mapping[str, int]) -> list[str]:
+    """Each file with its size; of many, those at the top, and the folders with what is in them."""
+    if len(sizes) <= _MOST_LISTED:
+        return [f"  + {path}  {size:,} bytes" for path, size in sizes.items()]
+    folders: dict[str, list[int]] = {}
+    for path, size in sizes.items():
+        top, inside, _ = path.partition("/")
+        folders.setdefault(top + inside, []).append(size)
+    return [
+        f"  + {name}  {f'{len(inside)} files, ' if name.endswith('/') else ''}{sum(inside):,} bytes"
+        for name, inside in folders.items()
+    ]
 
 
 def change_lines(found: Sequence[Change]) -> list[str]:
@@ -57,7 +72,13 @@ def change_lines(found: Sequence[Change]) -> list[str]:
     if not found:
         return ["  nothing to change"]
     rows = [
-        (f"  {c.field}", _shown(c.before), "->", _shown(c.after), "in place" if c.in_place else "NOT POSSIBLE IN PLACE")
+        (
+            f"  {c.field}",
+            shortened(c.field, c.before),
+            "->",
+            shortened(c.field, c.after),
+            "in place" if c.in_place else "NOT POSSIBLE IN PLACE",
+        )
         for c in found
     ]
     return table(rows)
@@ -99,8 +120,3 @@ def cost_lines(cost: dict[str, float] | None, least: int, most: int) -> list[str
         f"${cost['per_month_least']:.2f} to ${cost['per_month_most']:.2f} a month of {HOURS_PER_MONTH} hours "
         f"({least} to {most} replica(s))"
     ]
-
-
-def _shown(value: Any) -> str:
-    text = "-" if value is None else "the next publication" if value == _NEW else str(value)
-    return text if len(text) <= 48 else text[:47] + "…"

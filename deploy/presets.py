@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deploy.containers import Kind
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -19,6 +21,11 @@ class Preset:
     diarization: str | None
     summary: str | None
     fits: str
+
+    @property
+    def container(self) -> Kind:
+        """pyannote.audio 4 cannot be installed in the managed image."""
+        return "managed" if self.diarization is None else "hf-serve"
 
 
 _TURBO = "openai/whisper-large-v3-turbo"
@@ -119,18 +126,15 @@ scaling:
   threshold: null
 
 # Each model with the commit that is meant: a branch would change by itself. Leave diarization or summary away to do without.
-# 'embedded': comes with the code, needs no download. '.': the weights lie in the repository itself.
+# 'embedded' as the summary comes with the code and works on every image. As asr or diarization it needs packages that Hugging
+# Face's images do not get: only for container.kind own. '.': the weights lie in the repository itself.
 models:
   asr:
 {_model(preset.asr, commits)}
 {_optional("diarization", preset.diarization, commits)}
 {_optional("summary", preset.summary, commits)}
-container:
-  kind: managed               # or hf-serve, or own (with url, port, health_route)
 
-settings:                     # plain variables; anyone with rights on the endpoint can read them
-  TIMEOUT: 600                # of the managed image's server, in seconds
-
+{_container(preset.container)}
 # Name in the container: where `apply` finds the value (env:NAME, file:PATH or stdin). Never the value itself.
 # Use a token of its own here, with read access only: it is for gated models, such as pyannote's.
 secrets:{" {}" if preset.diarization is None else ""}
@@ -141,6 +145,32 @@ licences: [apache-2.0, mit, bsd-3-clause, cc-by-4.0]    # of models that `check`
 smoke:                        # what a running endpoint has to reach, on ten seconds of speech
   max_wer: 0.35
   max_latency_s: 60
+"""
+
+
+def _container(kind: Kind) -> str:
+    return _MANAGED if kind == "managed" else _HF_SERVE
+
+
+_MANAGED = """\
+container:
+  kind: managed               # Hugging Face's own (Python 3.11, torch 2.5). Or hf-serve, or own (with url, port, health_route)
+
+settings:                     # plain variables; anyone with rights on the endpoint can read them
+  TIMEOUT: 600                # of the managed image's server, in seconds
+"""
+
+_HF_SERVE = """\
+# hf-serve (Python 3.12), since pyannote.audio 4 cannot be installed in the managed image (Python 3.11, torch 2.5). Its price:
+# recordings go in as base64 in JSON only, and /health does not answer while a request runs.
+container:
+  kind: hf-serve              # or managed, without diarization; or own (with url, port, health_route)
+  url: null                   # null: the API's choice. Where it wants one: ghcr.io/huggingface/hf-serve:COMMIT
+
+settings:                     # plain variables; anyone with rights on the endpoint can read them
+  TASK: custom                # hf-serve serves handler.py,
+  TRUST_REMOTE_CODE: 1        # as it is code that it does not come with,
+  HF_SERVE_LOGGING_LEVEL: WARNING    # and would write every recording into its log at INFO
 """
 
 

@@ -69,7 +69,10 @@ def wait_until_serving(
         health: int | None = None
         is_new = is_new or state != changed_from or patience.clock() - begun >= settled_s
         if is_new and state in ("failed", "updateFailed"):
-            raise EndpointFailed(f"{name} is {state}: {message}", "`logs` shows why; mend it, publish and apply again")
+            raise EndpointFailed(
+                f"{name} is {state}: {message.rstrip(' .') or 'the API gives no reason'}",
+                "`logs` shows why; mend it, publish and apply again",
+            )
         if is_new and state == "paused":
             raise EndpointPaused(f"{name} was paused while we waited", "`resume` goes on, once you know who paused it")
         if state in ("running", "scaledToZero") and status.get("url"):

@@ -11,7 +11,9 @@ from deploy.errors import InvalidSpecification
 Place = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 
-NEXT_STEP = "mend that line; `python -m deploy init` writes a file with every field explained"
+NEXT_STEP = (
+    "mend that line; `init --file OTHER` writes a file with every field explained beside this one, `init --force` over it"
+)
 
 
 def load_with_lines(text: str, name: str) -> tuple[Any, dict[Place, int]]:

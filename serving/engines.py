@@ -19,7 +19,11 @@ def load_handler() -> EndpointHandler:
     try:
         if os.environ.get("ASR_MODEL"):
             return EndpointHandler()
-        print("ASR_MODEL is not set: using the embedded engines (English, modest, no download).", file=sys.stderr)
+        print(
+            "ASR_MODEL is not set: using the embedded engines, which are for a trial (English, modest, no download). "
+            "For real use name a Whisper, such as ASR_MODEL=openai/whisper-base.",
+            file=sys.stderr,
+        )
         names = ("ASR_MODEL", "DIARIZATION_MODEL", "SUMMARIZE_MODEL")
         return EndpointHandler(
             settings=ModelSettings.load(**{name.lower(): os.environ.get(name) or "embedded" for name in names})

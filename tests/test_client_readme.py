@@ -91,3 +91,21 @@ def test_a_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixtur
         main(arguments)
     assert caught.value.code == 2
     assert TOKEN not in capsys.readouterr().err
+
+
+def test_the_command_line_named_arguments_that_it_did_not_have(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["http://endpoint.test", "samples/call.flac"])
+    message = capsys.readouterr().err
+    assert "token=False (--no-token) or allow_plain_http=True (--allow-plain-http)" in message
+    nobody = ["http://endpoint.invalid", "no/such.wav"]
+    for flag in ("--no-token", "--allow-plain-http"):
+        assert main([*nobody, flag]) == 1
+        assert capsys.readouterr().err == "recording 1: The recording cannot be read: No such file or directory.\n"
+
+
+def test_no_token_sends_none() -> None:
+    with ScriptedServer(SAYS, SAYS) as server:
+        assert main([server.url, "samples/call.flac", "--no-token"]) == 0
+        assert main([server.url, "samples/call.flac"]) == 0
+    assert [request.headers.get("authorization") for request in server.requests] == [None, f"Bearer {TOKEN}"]

@@ -218,7 +218,8 @@ def test_without_asr_model_the_embedded_engines_are_named_in_one_line(
     assert named == ["embedded", "some/model", "embedded"]
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "ASR_MODEL" in line
+    assert "for a trial" in line
+    assert "ASR_MODEL=openai/whisper-base" in line
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

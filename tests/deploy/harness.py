@@ -103,6 +103,12 @@ class Tool:
         self.emitted += [out.getvalue(), err.getvalue()]
         return Ran(code, out.getvalue(), err.getvalue())
 
+    def tell(self, *lines: str) -> None:
+        """What a reader of the transcript has to know before the next command."""
+        if self.transcript is not None:
+            self.transcript.write("".join(f"# {line}\n" for line in lines))
+            self.transcript.flush()
+
     def ok(self, *arguments: str) -> Ran:
         """A command that has to succeed."""
         ran = self.run(*arguments)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from deploy.check import wheels_resolve
+from deploy import commands
 from tests.deploy.harness import DEPLOY_TOKEN, ENDPOINT_YAML, RUNTIME_TOKEN, Tool
 from tests.fake_hub.server import FakeHub
+
+ON_HF_SERVE = "container: {kind: hf-serve}\n"
+CHECKED = (
+    ENDPOINT_YAML.replace(
+        "{MAX_AUDIO_SECONDS: 600}", "{MAX_AUDIO_SECONDS: 600, TRUST_REMOTE_CODE: 1, HF_SERVE_LOGGING_LEVEL: ERROR}"
+    )
+    + ON_HF_SERVE
+)
+"""In which nothing is red."""
+
+
+@pytest.fixture(autouse=True)
+def _checked(tool: Tool) -> None:
+    tool.write(CHECKED)
 
 
 def findings(tool: Tool, code: int) -> list[tuple[str, str, str]]:
@@ -31,7 +44,7 @@ def test_all_is_well(tool: Tool, hub: FakeHub) -> None:
         ("ok", "models.diarization", "licence cc-by-4.0"),
         ("ok", "models.diarization", "gated, and the runtime token may read it"),
         ("ok", "models.diarization", "0.00 GB of weights"),
-        ("ok", "models.summary", "embedded: nothing to download"),
+        ("ok", "models.summary", "embedded: comes with the code, on every image"),
         ("ok", "instance", "aws-us-east-1-nvidia-t4-x1: available"),
         ("ok", "quota", "2 needed, 8 of 8 free"),
         ("ok", "memory", "0.29 GB of weights in 14 GB"),
@@ -46,7 +59,7 @@ def test_red_comes_first(tool: Tool, hub: FakeHub) -> None:
     hub.repositories["openai/whisper-base"].extra_bytes = 13_000_000_000
     hub.repositories["pyannote/community"].gated_to = set()
     hub.quota = (2, 1)
-    tool.write(ENDPOINT_YAML.replace("revision: WHISPER", "revision: main"))
+    tool.write(CHECKED.replace("revision: WHISPER", "revision: main"))
     found = findings(tool, 1)
     assert [line[:2] for line in found if line[0] == "RED"] == [
         ("RED", "models.asr"),
@@ -87,25 +100,118 @@ def test_the_runtime_token(tool: Tool, hub: FakeHub, role: str, token: str, foun
 
 
 def test_a_model_that_is_not_there_and_an_instance_that_is_not_offered(tool: Tool) -> None:
-    tool.write(ENDPOINT_YAML.replace("openai/whisper-base", "openai/whisper-bass").replace("nvidia-t4", "nvidia-t5"))
+    tool.write(CHECKED.replace("openai/whisper-base", "openai/whisper-bass").replace("nvidia-t4", "nvidia-t5"))
     red = [line for line in findings(tool, 1) if line[0] == "RED"]
     assert [line[1] for line in red] == ["models.asr", "instance"]
 
 
 def test_protected_is_explained(tool: Tool) -> None:
-    tool.write(ENDPOINT_YAML.replace("access: private", "access: protected"))
+    tool.write(CHECKED.replace("access: private", "access: protected"))
     assert findings(tool, 0)[0][:2] == ("yellow", "access")
 
 
-def test_requirements_are_resolved_by_pip_as_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with zipfile.ZipFile(tmp_path / "tiny-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    file = tmp_path / "requirements.txt"
-    file.write_text("tiny>=1\n")
-    assert wheels_resolve(file) is None
-    file.write_text("tiny>=2\n")
-    assert wheels_resolve(file) == "ERROR: No matching distribution found for tiny>=2"
+def test_embedded_engines_passed_check_and_could_not_start(tool: Tool) -> None:
+    embedded = ENDPOINT_YAML.replace("{id: openai/whisper-base, revision: WHISPER}", "{id: embedded}")
+    embedded = embedded.replace("{id: pyannote/community, revision: PYANNOTE}", "{id: embedded}")
+    reason = (
+        "embedded: its engine needs packages that this image does not get (requirements-local.txt and requirements-weights.txt)"
+        "; container.kind own, an image that has them, or a model of the Hub"
+    )
+    for container in ("", "container: {kind: hf-serve, url: a/b}\n"):
+        tool.write(embedded.replace("600}", "600, TRUST_REMOTE_CODE: 1}") + container)
+        red = [line for line in findings(tool, 1) if line[0] == "RED"]
+        assert red == [("RED", "models.asr", reason), ("RED", "models.diarization", reason)]
+    tool.write(f"{embedded}container: {{kind: own, url: registry.test/roundtable}}\n")
+    assert [line for line in findings(tool, 0) if line[1].startswith("models.")] == [
+        (
+            "ok",
+            "models.asr",
+            "embedded: nothing to download, in an image that has requirements-local.txt and requirements-weights.txt",
+        ),
+        (
+            "ok",
+            "models.diarization",
+            "embedded: nothing to download, in an image that has requirements-local.txt and requirements-weights.txt",
+        ),
+        ("ok", "models.summary", "embedded: comes with the code, on every image"),
+    ]
+
+
+def test_pyannote_passed_check_on_an_image_where_it_cannot_be_installed(tool: Tool) -> None:
+    tool.write(ENDPOINT_YAML)
+    assert [line for line in findings(tool, 1) if line[0] == "RED"] == [
+        (
+            "RED",
+            "models.diarization",
+            "pyannote.audio 4 cannot be installed in the managed image (Python 3.11, torch 2.5.1): container.kind hf-serve, "
+            "or own",
+        )
+    ]
+
+
+def test_hf_serve_without_what_it_needs(tool: Tool) -> None:
+    tool.write(ENDPOINT_YAML + "container: {kind: hf-serve}\n")
+    found = {what: (verdict, text) for verdict, what, text in findings(tool, 1) if what.startswith("settings.")}
+    assert found == {
+        "settings.TRUST_REMOTE_CODE": ("RED", "hf-serve runs no handler.py without it: set TRUST_REMOTE_CODE to 1"),
+        "settings.HF_SERVE_LOGGING_LEVEL": (
+            "yellow",
+            "hf-serve writes each request, recording and all, into its log: set HF_SERVE_LOGGING_LEVEL to WARNING",
+        ),
+    }
+
+
+def test_a_missing_runtime_secret_ended_check(tool: Tool) -> None:
+    whole = {line[1] for line in findings(tool, 0)}
+    del tool.environment["RUNTIME_TOKEN"]
+    tool.environment["PASSPHRASE"] = "short"  # noqa: S105
+    found = findings(tool, 1)
+    assert [line for line in found if line[0] != "ok"] == [
+        (
+            "RED",
+            "secrets.HF_TOKEN",
+            "the variable RUNTIME_TOKEN is not set; put the value there, or name another env:, file: or stdin source",
+        ),
+        (
+            "RED",
+            "secrets.PASSPHRASE",
+            "shorter than 8 characters, which could not be kept out of what is printed; make it longer; what is no secret goes "
+            "under `settings`",
+        ),
+        ("yellow", "models.diarization", "gated; there is no runtime token to ask with"),
+    ]
+    assert whole - {line[1] for line in found} == {"runtime token"}
+
+
+def test_a_setting_that_nobody_reads_was_taken_without_a_word(tool: Tool) -> None:
+    tool.write(CHECKED.replace("{MAX_AUDIO_SECONDS: 600", "{MAX_AUDIO_SECOND: 600, TIMEOUT: 600, QUITE_ANOTHER_THING: 1"))
+    nobody = "the handler does not know it, nor do the hosts that this tool knows"
+    assert [line for line in findings(tool, 0) if line[0] == "yellow"] == [
+        ("yellow", "settings.MAX_AUDIO_SECOND", f"{nobody}; did you mean MAX_AUDIO_SECONDS?"),
+        ("yellow", "settings.QUITE_ANOTHER_THING", nobody),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("container", "python", "which"),
+    [
+        ("managed", "3.11", "for Python 3.11 of the managed image"),
+        ("hf-serve", "3.12", "for Python 3.12 of hf-serve's image"),
+        ("own, url: a/b", None, "for this Python; an image of your own may have another"),
+    ],
+)
+def test_check_did_not_say_for_which_python(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch, container: str, python: str | None, which: str
+) -> None:
+    asked: list[str | None] = []
+
+    def resolver(_: Path, python: str | None) -> str | None:
+        asked.append(python)
+        return None if len(asked) == 1 else "ERROR: none"
+
+    monkeypatch.setattr(commands, "wheels_resolve", resolver)
+    tool.write(f"{ENDPOINT_YAML}container: {{kind: {container}}}\n")
+    lines = [tool.run("check", "--json").json()["findings"] for _ in range(2)]
+    found = [(one["verdict"], one["found"]) for line in lines for one in line if one["what"] == "requirements.txt"]
+    assert asked == [python, python]
+    assert found == [("ok", f"resolves, wheels only ({which})"), ("RED", f"ERROR: none ({which})")]

@@ -147,7 +147,7 @@ def test_a_gated_model_stops_the_check_of_the_card_not_the_endpoint(tool: Tool, 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"HF_TOKEN": ""}, "secret --token: the variable HF_TOKEN is not set"),
+        ({"HF_TOKEN": ""}, "there is no token: HF_TOKEN is not set, and nobody is logged in"),
         ({"PASSPHRASE": ""}, "secret PASSPHRASE: the variable PASSPHRASE is not set"),
         ({"HF_TOKEN": "hf_ä b"}, "--token: what is there has characters that no token has"),
         ({"HF_DEBUG": "1"}, "HF_DEBUG is set: huggingface_hub would log the endpoint's secrets"),

@@ -54,7 +54,11 @@ def test_yaml_ended_in_a_traceback(tool: Tool, text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("max_replicas: 2", "max_replicas: 2, metric: pendingRequests, threshold: .inf", "line 6: scaling.threshold: Input sh"),
+        (
+            "max_replicas: 2",
+            "max_replicas: 2, metric: pendingRequests, threshold: .inf",
+            "line 6: scaling.threshold: must be a finite n",
+        ),
         ("openai/whisper-base", "openai/a..b", "line 8: models.asr: id must be OWNER/NAME of a model on the Hub"),
         ("repository: me/roundtable", "repository: me/a--b", "line 1: repository: must be OWNER/NAME as the Hub allows it"),
         ("namespace: me", "namespace: '..'", "line 3: namespace: must be the name of a user or an organisation"),

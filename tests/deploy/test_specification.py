@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from deploy.access import PROTECTED, api_level
 from deploy.errors import InvalidSpecification
+from deploy.plain_reasons import reason_of
 from deploy.presets import PRESETS, models_of, render
 from deploy.specification import Specification
+from deploy.specification_parts import ENDPOINT_RULE
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GOOD = f"""\
@@ -48,14 +54,14 @@ def test_a_good_file_gives_the_containers_variables() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("endpoint: roundtable", "endpoint: Round_Table", "line 2: endpoint: "),
+        ("endpoint: roundtable", "endpoint: Round_Table", f"line 2: endpoint: {ENDPOINT_RULE}"),
         ("namespace: me", "namespace: me\nregion: x", "line 4: region: unknown field"),
-        ("accelerator: gpu", "accelerator: fpga", "line 4: instance.accelerator: Input should be 'cpu', 'gpu' or 'neuron'"),
+        ("accelerator: gpu", "accelerator: fpga", "line 4: instance.accelerator: must be cpu, gpu or neuron"),
         ("id: openai/whisper-base", "id: whisper", "line 6: models.asr: id must be OWNER/NAME of a model on the Hub"),
         ("id: openai/whisper-base", "id: embedded", "line 6: models.asr: revision is for models on the Hub"),
-        ("MAX_AUDIO_SECONDS: 600", "API_KEY: abc", "line 9: settings: API_KEY looks like a secret: name it under secrets"),
-        ("MAX_AUDIO_SECONDS: 600", "ASR_MODEL: x/y", "line 9: settings: ASR_MODEL is set by models"),
-        ("MAX_AUDIO_SECONDS: 600", "MAX_AUDIO: 600", "line 9: settings: MAX_AUDIO is not a setting of the handler or its host"),
+        ("MAX_AUDIO_SECONDS: 600", "API_KEY: abc", "line 10: settings.API_KEY: looks like a secret: name it under secrets"),
+        ("MAX_AUDIO_SECONDS: 600", "ASR_MODEL: x/y", "line 10: settings.ASR_MODEL: is set by models"),
+        ("MAX_AUDIO_SECONDS: 600", "max_audio: 600", "line 10: settings.max_audio: must be the name of a variable: capitals,"),
         ("env:RUNTIME", "hf_abcdefghijklmnopqrst", "line 11: secrets: each secret is env:NAME, file:PATH or stdin, never a"),
         ("namespace: me\n", "namespace: me\nnamespace: you\n", "line 4: namespace is there twice"),
         ("namespace: me\n", "", "line 1: namespace: is missing"),
@@ -64,6 +70,84 @@ def test_a_good_file_gives_the_containers_variables() -> None:
 )
 def test_a_wrong_field_is_named_with_its_line(old: str, new: str, reason: str) -> None:
     assert refusal(GOOD.replace(old, new, 1)).startswith(f"endpoint.yaml, {reason}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "namespace: me",
+            "namespace: me\naccess: everyone",
+            "line 4: access: must be private, authenticated, public or protected",
+        ),
+        ("repository: me/roundtable", "repository: roundtable", "line 1: repository: must be OWNER/NAME as the Hub allows it"),
+        ("namespace: me", "namespace: 'a b'", "line 3: namespace: must be the name of a user or an organisation"),
+        ("namespace: me", "namespace: 7", "line 3: namespace: must be text"),
+        ("accelerator: gpu", "acelerator: gpu", "line 4: instance.acelerator: unknown field; did you mean accelerator?"),
+        ("revision: ", "revison: ", "line 8: models.asr.revison: unknown field; did you mean revision?"),
+        ("namespace: me", "namespace: me\nscalling: {}", "line 4: scalling: unknown field; did you mean scaling?"),
+        ("namespace: me", "namespace: me\nzzz: {}", "line 4: zzz: unknown field"),
+        ("namespace: me", "namespace: me\nscaling: {min_replicas: -1}", "line 4: scaling.min_replicas: must be at least 0"),
+        (
+            "namespace: me",
+            "namespace: me\nscaling: {max_replicas: 1.5}",
+            "line 4: scaling.max_replicas: must be a whole number",
+        ),
+        (
+            "namespace: me",
+            "namespace: me\nscaling: {max_replicas: two}",
+            "line 4: scaling.max_replicas: must be a whole number",
+        ),
+        ("namespace: me", "namespace: me\nsmoke: {max_wer: high}", "line 4: smoke.max_wer: must be a number"),
+        ("namespace: me", "namespace: me\nsmoke: {max_latency_s: 0}", "line 4: smoke.max_latency_s: must be more than 0"),
+        ("namespace: me", "namespace: me\ncontainer: managed", "line 4: container: must be fields and values"),
+        ("namespace: me", "namespace: me\nlicences: mit", "line 4: licences: must be a list"),
+        ("namespace: me", "namespace: me\ncontainer: {health_route: x}", "line 4: container.health_route: must begin with /"),
+        ("MAX_AUDIO_SECONDS: 600", "MAX_AUDIO_SECONDS: long", "line 10: settings.MAX_AUDIO_SECONDS: must be a number"),
+        ("MAX_AUDIO_SECONDS: 600", "MAX_AUDIO_BYTES: 1", "line 10: settings.MAX_AUDIO_BYTES: must be at least 1024"),
+        (
+            "MAX_AUDIO_SECONDS: 600",
+            "ASR_DTYPE: int4",
+            "line 10: settings.ASR_DTYPE: must be auto, float16, bfloat16, float32 or in",
+        ),
+        ("MAX_AUDIO_SECONDS: 600", "MAX_AUDIO_SECONDS: [1]", "line 10: settings.MAX_AUDIO_SECONDS: must be text"),
+    ],
+)
+def test_a_reason_spoke_pydantic(old: str, new: str, reason: str) -> None:
+    said = refusal(GOOD.replace(old, new, 1))
+    assert reason in said
+    assert not re.search(r"Input|literal\[|pattern|\^|pydantic", said)
+
+
+def test_the_next_step_said_init_where_the_file_is_there() -> None:
+    with pytest.raises(InvalidSpecification) as caught:
+        Specification.parse(GOOD.replace("accelerator: gpu", "accelerator: x"))
+    assert "`init --file OTHER`" in caught.value.next_step
+    assert "`init --force` over it" in caught.value.next_step
+
+
+def test_the_deployers_own_variables_were_taken_for_the_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_AUDIO_BYTES", "none")
+    assert Specification.parse(GOOD).settings == {"MAX_AUDIO_SECONDS": "600"}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
+        max_leaves=4,
+    ),
+    st.sampled_from(sorted(Specification.model_fields)),
+)
+def test_no_value_whatever_got_a_reason_of_pydantics(value: object, field: str) -> None:
+    good = {**yaml.safe_load(GOOD), field: value}
+    try:
+        Specification.model_validate(good)
+    except ValidationError as error:
+        findings = error.errors(include_url=False, include_input=False)
+        reasons = [reason_of(finding) for finding in findings if finding["type"] != "value_error"]
+        assert all(re.match("must |is missing|unknown field|is not a value", reason) for reason in reasons)
+        assert "is not a value that can stand here" not in reasons or field == "secrets"
 
 
 def test_all_wrong_fields_are_named_at_once_in_order() -> None:

@@ -97,6 +97,7 @@ class HandlerBackend:
 
         self._folder = folder
         self._running: dict[str, int] = {}
+        self._boots = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> HandlerBackend:
@@ -109,7 +110,8 @@ class HandlerBackend:
         key = _key(model)
         if key in self._running:
             return None
-        folder = self._folder / f"{len(self._running)}-{model['revision'][:12]}"
+        self._boots += 1
+        folder = self._folder / f"{self._boots:03}-{model['revision'][:12]}"
         repository = folder / "repository"
         for name, content in self.files_at(model["repository"], model["revision"]).items():
             file = repository / name
