@@ -13,7 +13,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-whole-job bench-load bench-service bench-gpu test-hosts test-deploy demo-deploy samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu figures test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,12 +73,15 @@ bench-summaries: $(VENV)/.dev ## Summaries: what models see, what is made up, th
 # With `make test-hosts` done before, the real hf-serve; else its emulator.
 bench-load: export ASR_MODEL := tests/models/whisper-tiny
 bench-load: export DIARIZATION_MODEL := tests/models/pyannote-tiny
-bench-load: $(VENV)/.dev
+bench-load: $(VENV)/.dev ## Load: requests that do not wait for each other, against hf-serve and the toolkit's host
 	$(PY) -m benchmarks.load --host hf-serve toolkit --json benchmarks/results/load.json --readme \
 	  --recordings tests/models/held_out/two_people.flac tests/models/held_out/three_people_noisy.flac
 
-bench-service: $(VENV)/.dev
+bench-service: $(VENV)/.dev ## What the handler takes beyond its engines, and how soon a process answers
 	$(PY) -m benchmarks.service --json benchmarks/results/service.json --readme
+
+figures: $(VENV)/.dev ## Put the figures of the result files into README.md
+	$(PY) -m benchmarks.front_page
 
 bench-gpu: $(VENV)/.dev ## Whisper and pyannote on a GPU, where there is one
 	$(PY) -m benchmarks.gpu

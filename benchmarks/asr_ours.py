@@ -1,8 +1,8 @@
 """Ours, watched: the engine as `load_transcriber` gives it, with a stopwatch on each of its stages.
 
 For random weights two things change when a limit of tokens is set, and only then. Each window may write that many: the
-checkpoint's `max_text_positions` says so. And the quality gates let everything pass: random weights write nonsense, which the
-gates would have written again at other temperatures; the pipeline has no gates by default.
+checkpoint's `max_text_positions` says so. And the quality gates let everything pass, nor is a hole found
+between the words: random weights write nonsense, which would be written again; the pipeline has neither by default.
 """
 
 from __future__ import annotations
@@ -86,11 +86,12 @@ def ours(model: Path, _threads: int) -> Loaded:
 
     inside: Any = long_form
     batch: Any = whisper._Batch
-    gates = {name: getattr(inside, name) for name in ("failures", "confirmed_silence", "without_tail_loop")}
-    no_gates: dict[str, Callable[[Any], Any]] = {
+    gates = {name: getattr(inside, name) for name in ("failures", "confirmed_silence", "without_tail_loop", "holes")}
+    no_gates: dict[str, Callable[..., Any]] = {
         "failures": lambda attempt: (),
         "confirmed_silence": lambda attempt: False,
         "without_tail_loop": lambda tokens: tokens,
+        "holes": lambda window, words, probabilities: (),
     }
     inside.speech_regions = watch("find speech", inside.speech_regions)
     inside.pack_windows = watch("find speech", counted("windows", inside.pack_windows, len))

@@ -18,7 +18,6 @@ from benchmarks import (
     diarization,
     load_tables,
     merge_tables,
-    outcome,
     service_tables,
     summaries_tables,
     whole_job_tables,
@@ -37,8 +36,14 @@ EVALUATIONS = ("embedded", "tiny-whisper", "tiny-whisper-ctranslate2", "tiny-whi
 
 def main() -> int:
     """Write the section anew."""
-    README.write_text(outcome.between(README.read_text(encoding="utf-8"), section(), MARKS), encoding="utf-8")
+    README.write_text(_between(README.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
+
+
+def _between(page: str) -> str:
+    begin, end = MARKS
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{section()}\n\n{end}{rest.split(end)[1]}"
 
 
 def section() -> str:
@@ -106,7 +111,7 @@ def _whole_job(figures: Figures) -> Iterator[str]:
     job = figures["job"]
     yield "### The whole job, beside the peers"
     yield (
-        f"{_about('make bench-whole-job', job['machine'])} ([all tables](benchmarks/README.md)): recording to words with times"
+        f"{_about('make bench', job['machine'])} ([all tables](benchmarks/README.md)): recording to words with times"
         f" and speakers, {job['seconds'] / 60:.1f} minutes of made-up conversation, {job['voices']} voices, {job['threads']}"
         f" threads, the same tiny weights in every system, {job['rounds']} rounds in turn, medians."
     )
@@ -184,8 +189,8 @@ def _diarization(figures: Figures) -> Iterator[str]:
     )
     total = talks["total"]
     yield (
-        f"With the tiny Whisper, {talks['count']} dialogues of {talks['minutes']} minutes that nothing was chosen by, the number"
-        f" of speakers not given: WER {total['wer']['value']:.3f}, cpWER {talks['cp_wer']:.3f}, DER {talks['der']:.3f}, the"
+        f"With the tiny Whisper, {talks['count']} dialogues of {talks['minutes']} minutes that nothing was chosen by, the"
+        f" number of speakers not given: WER {total['wer']['value']:.3f}, cpWER {talks['cp_wer']:.3f}, DER {talks['der']:.3f}, the"
         f" right number of speakers in {talks['right_count']} of {talks['count']}."
     )
 
@@ -239,13 +244,15 @@ def _summaries(figures: Figures) -> Iterator[str]:
 
 def _service(figures: Figures) -> Iterator[str]:
     yield "### As a service"
-    yield f"{_about('make bench-service', figures['machine'])}: what the handler takes beyond its engines, and how soon it answers."
+    about = _about("make bench-service", figures["machine"])
+    yield f"{about}: what the handler takes beyond its engines, and how soon a process answers."
     rows = [(check.recording, check.measure, check.measured, check.must_reach) for check in service_tables.checks(figures)]
     yield _table(("what", "measure", "measured", "must reach"), rows)
 
 
 def _load(figures: Figures) -> Iterator[str]:
-    yield f"{_about('make bench-load', figures['machine'])}: requests that do not wait for each other, against a host on this machine."
+    about = _about("make bench-load", figures["machine"])
+    yield f"{about}: requests that do not wait for each other, against a host on this machine."
     rows = []
     for run in figures["runs"]:
         rows += [
@@ -267,9 +274,11 @@ _CHECKS: Mapping[str, Callable[[Any], Sequence[Any]]] = {
     "load": load_tables.checks,
 }
 
+_VERBS = {"whole_job": "bench"}
+
 
 def _short(bench: Mapping[str, Figures], evaluated: Sequence[Figures]) -> Iterator[str]:
-    found = {f"bench-{name.replace('_', '-')}": list(check(bench[name])) for name, check in _CHECKS.items()}
+    found = {_VERBS.get(name, f"bench-{name}"): list(check(bench[name])) for name, check in _CHECKS.items()}
     found["evaluate"] = [check for run in evaluated for check in checks_of(run)]
     rows = [
         (f"`make {verb}`", check.recording, check.measure, check.measured, check.must_reach)

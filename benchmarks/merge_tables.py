@@ -34,7 +34,7 @@ def _attribution(figures: Figures) -> Iterator[str]:
     for block in figures["blocks"]:
         marks = _marks(block)
         for name, errors in (("WDER", WRONG), ("cpWER", CP_ERRORS)):
-            yield f"{name} in %, text {marks} punctuation, all disturbances of a level\n" + aligned(_by_level(block, errors))
+            yield f"{name} in %, text {marks} punctuation, all disturbances of a level\n" + aligned(by_level(block, errors))
     for block in figures["blocks"]:
         marks = _marks(block)
         for name, errors in (("WDER", WRONG), ("cpWER", CP_ERRORS)):
@@ -46,7 +46,8 @@ def _marks(block: Figures) -> str:
     return "with" if block["punctuated"] else "without"
 
 
-def _by_level(block: Figures, errors: str) -> list[tuple[str, ...]]:
+def by_level(block: Figures, errors: str) -> list[tuple[str, ...]]:
+    """A heading and a row for each level: rates in %, ours over the best peer's last."""
     names = list(block["rows"][0]["algorithms"])
     rows = [("level", *names, "ours / best peer")]
     for level in ("", *LEVELS):

@@ -189,6 +189,7 @@ class Bench:
                 "wall_s": median(one.wall_s for one in heard),
                 "cpu_s": median(one.cpu_s for one in heard),
                 "peak_mb": heard[-1].peak_mb,
+                "file_mb": self._flac(seconds).stat().st_size / 1e6,
             }
         return {"seconds": list(self.scale.lengths), "rows": rows}
 
