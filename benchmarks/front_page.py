@@ -51,6 +51,7 @@ def section() -> str:
     bench = {path.stem: _read(path) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))}
     evaluated = [_read(ROOT / "evaluation" / "results" / f"{name}.json") for name in EVALUATIONS]
     parts = [
+        _machines([*evaluated, *(machine for figures in bench.values() for machine in _machines_of(figures))]),
         *_evaluation(evaluated),
         *_whole_job(bench["whole_job"]),
         *_asr(bench["asr"]),
@@ -64,6 +65,18 @@ def section() -> str:
     return "\n\n".join(parts)
 
 
+def _machines_of(figures: Figures) -> list[Figures]:
+    """A file has one machine, or one for each of its parts."""
+    return [part["machine"] for part in (figures, *figures.values()) if isinstance(part, Mapping) and "machine" in part]
+
+
+def _machines(machines: Sequence[Figures]) -> str:
+    names = sorted({f"{machine['processor']}, Python {machine['python']}" for machine in machines})
+    return (
+        f"Measured on: {'; '.join(names)}. The versions of packages, the load of the machine and the commands are in the files."
+    )
+
+
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -74,7 +87,7 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _about(verb: str, machine: Figures) -> str:
-    return f"`{verb}`, commit {machine['commit']}, {machine['processor']}"
+    return f"`{verb}` at commit {machine['commit']}"
 
 
 # --- Recordings ------------------------------------------------------------------------------------------------------
@@ -87,7 +100,7 @@ def _evaluation(runs: Sequence[Figures]) -> Iterator[str]:
         " without case and punctuation; DER with a collar of 0, overlap scored; RTF: wall time of the whole job over the"
         " recording's length."
     )
-    rows = [(run["title"], *_recording(row)) for run in runs for row in run["recordings"]]
+    rows = [(run["engines"], *_recording(row)) for run in runs for row in run["recordings"]]
     yield _table(("engines", "recording", "words", "WER", "cpWER", "DER", "speakers", "words off by, median s", "RTF"), rows)
 
 
@@ -190,8 +203,8 @@ def _diarization(figures: Figures) -> Iterator[str]:
     total = talks["total"]
     yield (
         f"With the tiny Whisper, {talks['count']} dialogues of {talks['minutes']} minutes that nothing was chosen by, the"
-        f" number of speakers not given: WER {total['wer']['value']:.3f}, cpWER {talks['cp_wer']:.3f}, DER {talks['der']:.3f}, the"
-        f" right number of speakers in {talks['right_count']} of {talks['count']}."
+        f" number of speakers not given: WER {total['wer']['value']:.3f}, cpWER {talks['cp_wer']:.3f}, DER"
+        f" {talks['der']:.3f}, the right number of speakers in {talks['right_count']} of {talks['count']}."
     )
 
 
@@ -279,7 +292,7 @@ _VERBS = {"whole_job": "bench"}
 
 def _short(bench: Mapping[str, Figures], evaluated: Sequence[Figures]) -> Iterator[str]:
     found = {_VERBS.get(name, f"bench-{name}"): list(check(bench[name])) for name, check in _CHECKS.items()}
-    found["evaluate"] = [check for run in evaluated for check in checks_of(run)]
+    found["evaluate"] = [check for run in evaluated for check in checks_of(run["checks"])]
     rows = [
         (f"`make {verb}`", check.recording, check.measure, check.measured, check.must_reach)
         for verb, checks in found.items()

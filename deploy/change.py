@@ -6,7 +6,7 @@ followed by another: it finds what is there, keeps to the snapshot of the first,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.canary import remove_canary, try_canary
@@ -23,12 +23,11 @@ from deploy.errors import (
     Rejected,
 )
 from deploy.hub_answers import Raw
-from deploy.records import GOOD, UNFINISHED, Record
+from deploy.needs import needs_of
+from deploy.records import UNFINISHED, Record
 from deploy.smoke import Checked
 from deploy.state import Change, State, changes
 from deploy.verify import show_log, unforeseen, wait_and_verify
-
-_SERVING_OR_SOON = ("running", "scaledToZero", "pending", "initializing", "updating", "paused")
 
 
 @dataclass(frozen=True)
@@ -57,43 +56,35 @@ def change_to(
     """
     hub, namespace, name, say = deployment.hub, deployment.namespace, deployment.name, deployment.console.progress
     secrets = deployment.secret_values()
-    cut_off = _cut_off(deployment)
     remove_canary(deployment)
     raw = hub.endpoint(namespace, name)
-    there = State.there(raw) if raw is not None else None
-    gone = _taken_away(deployment, raw, secrets)
-    resend_secrets = resend_secrets or bool(gone) or not _secrets_are_there(deployment, secrets, cut_off)
-    secrets = {**dict.fromkeys(gone, ""), **secrets}
-    found = changes(there, wanted) if there is not None else []
-    _refuse_not_in_place(found)
-    state = raw["status"]["state"] if raw is not None else None
-    last = deployment.records.last()
-    verified = last is not None and last.outcome in GOOD and not changes(last.after, wanted)
-    as_it_was_verified = verified and not found and not resend_secrets
-    if raw is not None and as_it_was_verified and state in ("running", "scaledToZero"):
+    need = needs_of(deployment, raw, wanted, secrets, resend_secrets=resend_secrets)
+    _refuse_not_in_place(need.changes)
+    if raw is not None and need.nothing:
         return Done("unchanged", (), raw)
 
     look_first()
+    there, state = need.there, need.state
     before, was_paused = there, state == "paused"
     unsettled = deployment.records.unsettled()
     if unsettled is not None and there is not None:
         say("what is there was never verified: the state before it stays the way back")
         before, was_paused = unsettled.whole_before(there), unsettled.values["was_paused"]
-    elif there is not None and not found and (known := deployment.records.newest_good()) and changes(there, known.after):
+    elif there is not None and not need.changes and (known := deployment.records.newest_good()) and changes(there, known.after):
         say("what is there was set by somebody else: the last verified state is the way back")
         before = known.whole_after(there)
-    names = sorted(name for name in secrets if name not in gone)
-    record = deployment.records.begin(verb, before, wanted, was_paused=was_paused, secrets=names, emptied=gone, step="begun")
-    if cut_off is not None:
-        cut_off.write(outcome="cut_off")
+    told = {"was_paused": was_paused, "secrets": sorted(secrets), "emptied": need.emptied}
+    record = deployment.records.begin(verb, before, wanted, step="begun", **told)
+    if need.cut_off is not None:
+        need.cut_off.write(outcome="cut_off")
+    secrets = {**dict.fromkeys(need.gone, ""), **secrets}
     try:
         if canary and raw is not None:
             try_canary(deployment, wanted, secrets, record)
         record.write(step="sending")
-        send = bool(found) or resend_secrets or state not in _SERVING_OR_SOON
-        raw, in_doubt = _send(deployment, raw, there, wanted, secrets, send)
+        raw, in_doubt = _send(deployment, raw, there, wanted, secrets, need.send)
         record.note(say, step="waiting")
-        changed_from = state if in_doubt or cut_off is not None else None
+        changed_from = state if in_doubt or need.cut_off is not None else None
         raw, checked = wait_and_verify(deployment, name, wanted, changed_from)
     except EndpointGone as problem:
         if record.outcome != UNFINISHED:
@@ -119,7 +110,7 @@ def change_to(
         went_wrong = unforeseen(name, error)
     else:
         record.note(say, outcome="verified", step="done", checked=[vars(one) for one in checked])
-        return Done("verified", found, raw, checked)
+        return Done("verified", need.changes, raw, checked)
     show_log(deployment, name)
     raise _restored(deployment, record, before, was_paused, went_wrong)  # out here: no cause that quotes an answer
 
@@ -128,29 +119,6 @@ def _changed_nothing(error: DeployError, record: Record) -> bool:
     """The Hub refused, or somebody was there first, and no request before may have been carried out all the same."""
     lost = isinstance(error, Rejected) and error.after_a_lost_answer
     return isinstance(error, (HubRefused, InProgress)) and record.values["step"] != "waiting" and not lost
-
-
-def _cut_off(deployment: Deployment) -> Record | None:
-    last = deployment.records.last()
-    return last if last is not None and last.outcome == UNFINISHED else None
-
-
-def _secrets_are_there(deployment: Deployment, secrets: dict[str, str], cut_off: Record | None) -> bool:
-    """The API gives no secret back, so the journal has to know: the last run that came to its end sent the same names."""
-    good = deployment.records.newest_good()
-    sent = good.values["secrets"] if good is not None else []
-    return sorted(secrets) == sent and (cut_off is None or not secrets)
-
-
-def _taken_away(deployment: Deployment, raw: Raw | None, secrets: Mapping[str, str]) -> list[str]:
-    """Names of secrets that the API lists, that are no longer wanted, and that nobody has emptied yet.
-
-    The update call takes none away. An empty value is what the handler reads as unset.
-    """
-    listed = (raw or {}).get("model", {}).get("secrets")
-    good = deployment.records.newest_good()
-    emptied = good.values.get("emptied", []) if good is not None else []
-    return sorted(set(listed) - set(secrets) - set(emptied)) if isinstance(listed, Mapping) else []
 
 
 def _refuse_not_in_place(found: Sequence[Change]) -> None:

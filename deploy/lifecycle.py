@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from deploy.canary import remove_canary
 from deploy.console import Console, table
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, NoEndpoint, NotPublished
-from deploy.plan import change_lines, cost_of
+from deploy.hub_answers import Raw
+from deploy.plan import change_lines, hourly_of
 from deploy.publish import tell_of_another_card
 from deploy.records import UNFINISHED, Records
 from deploy.state import State, changes
@@ -25,7 +28,7 @@ def status(deployment: Deployment) -> None:
         wanted, release = State.wanted(deployment.specification, there.revision), None
     found = changes(there, wanted)
     tell_of_another_card(deployment, there)
-    state = raw["status"]
+    state, left = raw["status"], _left_canary(deployment)
     lines = [
         f"{deployment.namespace}/{deployment.name}: {state['state']}" + (f", {state['message']}" if state["message"] else ""),
         f"serves {there.repository} at {there.revision}" + (f" ({release})" if release else ""),
@@ -33,6 +36,7 @@ def status(deployment: Deployment) -> None:
         f"url {state.get('url') or '-'}",
         f"differs from endpoint.yaml and the newest publication in {len(found)} field(s)",
         *(change_lines(found) if found else []),
+        *_canary_lines(left),
     ]
     deployment.console.result(
         {
@@ -42,6 +46,7 @@ def status(deployment: Deployment) -> None:
             "release": release,
             "there": there.as_dict(),
             "changes": [vars(change) for change in found],
+            "canary": left,
         },
         lines,
     )
@@ -62,6 +67,7 @@ def smoke(deployment: Deployment, release: str | None) -> None:
             f"{deployment.name} is {raw['status']['state']}, so there is nothing to test", "`resume` or `apply` it"
         )
     expected = State.wanted(deployment.specification, deployment.published(release))
+    raw = _serving(deployment, raw, None)  # one that sleeps is woken first, which is nothing that it is judged by
     checked = verify(deployment, raw, expected)
     deployment.console.result({"ok": True, "checked": [vars(one) for one in checked]}, [f"{len(checked)} checks, all good"])
 
@@ -71,7 +77,9 @@ def pause(deployment: Deployment) -> None:
     raw = deployment.endpoint()
     if raw["status"]["state"] != "paused":
         raw = deployment.hub.pause(deployment.namespace, deployment.name)
-    deployment.console.result({"state": raw["status"]["state"]}, [f"{deployment.name}: {raw['status']['state']}"])
+    left = _left_canary(deployment)
+    state = raw["status"]["state"]
+    deployment.console.result({"state": state, "canary": left}, [f"{deployment.name}: {state}", *_canary_lines(left)])
 
 
 def resume(deployment: Deployment) -> None:
@@ -80,17 +88,32 @@ def resume(deployment: Deployment) -> None:
     was = raw["status"]["state"]
     if was == "paused":
         raw = deployment.hub.resume(deployment.namespace, deployment.name)
-    raw = wait_until_serving(
+    raw = _serving(deployment, raw, was if was == "paused" else None)
+    deployment.console.result({"state": raw["status"]["state"]}, [f"{deployment.name}: {raw['status']['state']}"])
+
+
+def _serving(deployment: Deployment, raw: Raw, changed_from: str | None) -> Raw:
+    return wait_until_serving(
         deployment.hub,
         deployment.namespace,
         deployment.name,
         revision=raw["model"]["revision"],
         token=deployment.token,
-        changed_from=was if was == "paused" else None,
+        changed_from=changed_from,
         patience=deployment.patience,
         progress=deployment.console.progress,
     )
-    deployment.console.result({"state": raw["status"]["state"]}, [f"{deployment.name}: {raw['status']['state']}"])
+
+
+def _left_canary(deployment: Deployment) -> str | None:
+    """The name of a canary that the journal knows and that is there, or None."""
+    name = deployment.specification.canary
+    known = any(record.values.get("canary") == name for record in deployment.records.all())
+    return name if known and deployment.hub.endpoint(deployment.namespace, name) is not None else None
+
+
+def _canary_lines(left: str | None) -> list[str]:
+    return [f"{left} is still there, from a run that was cut off, and costs: `apply` and `delete` remove it"] if left else []
 
 
 def delete(deployment: Deployment, yes: bool) -> None:
@@ -106,9 +129,14 @@ def delete(deployment: Deployment, yes: bool) -> None:
 def _delete(deployment: Deployment, yes: bool) -> None:
     raw = deployment.endpoint()
     there, state = State.there(raw), raw["status"]["state"]
-    what = f"endpoint {deployment.namespace}/{deployment.name}: {state}, {there.revision[:12]}, {_costs(deployment, state)}"
+    what = (
+        f"endpoint {deployment.namespace}/{deployment.name}: {state}, {there.revision[:12]}, {_costs(deployment, there, state)}"
+    )
     if not yes:
-        deployment.console.result({"deleted": False, "endpoint": deployment.name}, [what, "nothing deleted: --yes deletes it"])
+        left = _left_canary(deployment)
+        deployment.console.result(
+            {"deleted": False, "endpoint": deployment.name}, [what, *_canary_lines(left), "nothing deleted: --yes deletes it"]
+        )
         return
     record = deployment.records.begin("delete", there, there, was_paused=state == "paused", secrets=[])
     try:
@@ -126,11 +154,13 @@ _FREE = {
 }
 
 
-def _costs(deployment: Deployment, state: str) -> str:
+def _costs(deployment: Deployment, there: State, state: str) -> str:
     if state in _FREE:
         return _FREE[state]
-    cost = cost_of(deployment)
-    return "at a price that the API does not name" if cost is None else f"up to ${cost['per_hour_most']:.2f} an hour"
+    hourly = None
+    with suppress(DeployError):  # without its price list, too, an endpoint can be deleted
+        hourly = hourly_of(deployment, there)
+    return "at a price that the API does not name" if hourly is None else f"up to ${hourly:.2f} an hour"
 
 
 def history(journal: Records, console: Console) -> None:

@@ -11,8 +11,9 @@ from deploy.access import PROTECTED
 from deploy.console import table
 from deploy.deployment import Deployment
 from deploy.errors import NotPublished
+from deploy.needs import needs_of
 from deploy.publish import compared, prepared
-from deploy.state import Change, State, changes
+from deploy.state import Change, State
 from deploy.wording import NEXT, rows, shortened
 
 HOURS_PER_MONTH = 730
@@ -29,7 +30,8 @@ def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
         revision = NEXT
     wanted = State.wanted(specification, revision)
     raw = hub.endpoint(deployment.namespace, deployment.name)
-    found = changes(State.there(raw), wanted) if raw is not None else []
+    need = needs_of(deployment, raw, wanted, specification.secrets)
+    found = need.changes
     cost = cost_of(deployment)
     lines = [PROTECTED, ""] if specification.access == "protected" else []
     lines += [f"publish to {specification.repository}: {len(files.sent)} to send, {len(files.removed)} to remove,"
@@ -40,12 +42,14 @@ def plan(deployment: Deployment, results: Mapping[str, Any] | None) -> None:
         lines += table([(f"  {field}", text) for field, text in rows(wanted)])
     else:
         lines += ["", f"endpoint {deployment.namespace}/{deployment.name}: {raw['status']['state']}, {len(found)} change(s)"]
-        lines += change_lines(found)
+        beside = need.beside_fields()
+        lines += [*(change_lines(found) if found or not beside else []), *(f"  {one}" for one in beside)]
     lines += ["", *cost_lines(cost, specification.scaling.min_replicas, specification.scaling.max_replicas)]
     deployment.console.result(
         {
             "publish": files.as_dict(),
-            "endpoint": "create" if raw is None else "update" if found else "unchanged",
+            "endpoint": "create" if raw is None else "unchanged" if need.nothing else "update",
+            "also": need.beside_fields(),
             "changes": [vars(change) | {"after": None if change.after == NEXT else change.after} for change in found],
             "cost": cost,
         },
@@ -96,6 +100,15 @@ def instance_of(deployment: Deployment) -> InferenceEndpointHardware | None:
         ),
         None,
     )
+
+
+def hourly_of(deployment: Deployment, there: State) -> float | None:
+    """Dollars an hour that an endpoint costs at most, by what it runs on; None where the API does not say."""
+    names = (there.vendor, there.region, there.accelerator, there.instance_type, there.instance_size)
+    for one in deployment.hub.hardware(deployment.namespace):
+        if (one.vendor, one.region, one.accelerator, one.instance_type, one.instance_size) == names:
+            return float(one.price_per_hour) * there.max_replicas
+    return None
 
 
 def cost_of(deployment: Deployment) -> dict[str, float] | None:
