@@ -21,8 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for end in (signal.SIGTERM, signal.SIGHUP):  # a canary is to be deleted then too
         signal.signal(end, _end)
     try:
-        from deploy.calling import ClientCaller
-        from deploy.commands import run  # in here: loading takes a second, and may be interrupted too
+        try:
+            from deploy.calling import ClientCaller
+            from deploy.commands import run  # in here: loading takes a second, and may be interrupted too
+        except ValueError:  # huggingface_hub reads numbers from variables when it is imported
+            print("error: a variable that huggingface_hub reads (HF_…) has no number in it", file=sys.stderr)
+            return _WRONG
 
         code = run(arguments, environment=os.environ, caller=ClientCaller(), sleep=time.sleep, clock=time.monotonic)
         if sys.stdout is not None:  # closed by whoever started us

@@ -16,7 +16,7 @@ import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
 from pydantic import SecretStr
 
-from deploy.errors import HubBusy, HubDown, InProgress, NotThere, Rejected, Unauthorized
+from deploy.errors import CommandError, HubBusy, HubDown, InProgress, NotThere, Rejected, Unauthorized
 from deploy.hub_answers import Raw, connection_errors, translated, whole
 from deploy.secrets import Mask
 
@@ -51,7 +51,16 @@ class Hub:
         self._api = HfApi(endpoint=hub_url, token=self._token)
         self._sleep = sleep
         self._mask = mask or Mask([token])
-        _UTILS.get_session().timeout = CALL_LIMIT_S
+        try:
+            _UTILS.get_session().timeout = CALL_LIMIT_S
+        except (OSError, ImportError, ValueError) as error:  # certificates or a proxy that are not there, or are none
+            kind = type(error).__name__
+        else:
+            kind = ""
+        if kind:  # out here: the cause quotes a path, or a proxy with its password
+            raise CommandError(
+                f"no connection can be set up: {kind}", "look at SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables"
+            )
         if api_url is not None:
             # No argument and no variable moves it. It is read at every call, so this does.
             constants.INFERENCE_ENDPOINTS_ENDPOINT = api_url.rstrip("/")

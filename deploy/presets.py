@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+import yaml
 
 from deploy.containers import Kind
 
@@ -97,15 +100,20 @@ def models_of(preset: Preset) -> list[str]:
     return [model for model in (preset.asr, preset.diarization, preset.summary) if model not in (None, "embedded")]
 
 
+def _scalar(name: str) -> str:
+    """A name as YAML reads it back: `007` and `on` need quotes."""
+    return name if yaml.safe_load(name) == name else json.dumps(name)
+
+
 def render(preset: Preset, repository: str, endpoint: str, namespace: str, commits: dict[str, str]) -> str:
     """The file. A model that `commits` does not name stays without a revision, and the file says so."""
     return f"""\
 # What `python -m deploy` deploys: {preset.machine}.
 # {preset.fits}
 
-repository: {repository}      # the model repository on the Hub that holds the handler; `publish` makes it, private
-endpoint: {endpoint}          # up to 24 characters: lower case, digits, hyphens
-namespace: {namespace}        # your user name or your organisation
+repository: {_scalar(repository)}      # the model repository on the Hub that holds the handler; `publish` makes it, private
+endpoint: {_scalar(endpoint)}          # up to 24 characters: lower case, digits, hyphens
+namespace: {_scalar(namespace)}        # your user name or your organisation
 
 # Who may call it. private: you or your organisation, with a token. authenticated: anyone with a Hugging Face account.
 # public: anyone. The older 'protected' is taken as private, which is what it meant.

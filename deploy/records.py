@@ -28,6 +28,9 @@ _UNSETTLED = (UNFINISHED, "cut_off", "not_restored", "gone")
 
 _TOUCHED_NOTHING = ("refused", "canary_failed")
 
+_KINDS = {"verb": str, "begun": str, "outcome": str, "was_paused": bool, "secrets": list}
+"""What every record has beside its two states."""
+
 _MAY_HOLD_SECRETS = ("env", "image")
 """Of a state: what people write freely. The rest are commits, names and numbers, and a short secret that happens to be a part
 of one is not hidden by hiding it there."""
@@ -191,6 +194,10 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         State.stored(values["after"])
+        if values["before"] is not None:
+            State.stored(values["before"])
+        if not all(isinstance(values[name], kind) for name, kind in _KINDS.items()):
+            raise ValueError("another kind of record")
         return values
     except (OSError, ValueError, KeyError, TypeError):
         problem = CommandError(f"{file.name} of the journal is no record", "move it away; `status` shows what is there")

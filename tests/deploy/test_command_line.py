@@ -46,16 +46,29 @@ def test_no_verb_takes_a_secret_as_an_argument(verb: str, capsys: pytest.Capture
     assert "hf_abc" not in capsys.readouterr().err
 
 
-def test_a_process_that_is_offline_waited_for_a_hub_that_it_never_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HF_HUB_OFFLINE", "1", "error: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"),
+        ("SSL_CERT_FILE", "/nowhere/at-all.pem", "error: no connection can be set up: FileNotFoundError\n"),
+        ("ALL_PROXY", "socks5://someone:password@127.0.0.1:1", "error: no connection can be set up: ImportError\n"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", "error: a variable that huggingface_hub reads (HF_…) has no number in it"),
+    ],
+)
+def test_an_odd_environment_was_called_a_file_without_room_or_ended_in_a_traceback(
+    tmp_path: Path, variable: str, value: str, said: str
+) -> None:
     file = tmp_path / "endpoint.yaml"
     file.write_text(ENDPOINT_YAML, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "deploy", "status", "--file", str(file)],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HF_TOKEN": f"hf_{'a' * 34}", "HF_HUB_OFFLINE": "1"},
+        env={"PATH": os.environ["PATH"], "HF_TOKEN": f"hf_{'a' * 34}", variable: value},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set")
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+    assert "password" not in done.stderr
+    assert "/nowhere" not in done.stderr

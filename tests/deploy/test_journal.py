@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from deploy.records import Records
 from deploy.secrets import Mask
@@ -84,3 +87,16 @@ def test_a_record_that_was_taken_away_lets_no_other_be_overwritten(tool: Tool, h
     tool.ok("apply")
     assert [file.name for file in records(tool)] == ["00002.json", "00003.json", "00004.json"]
     assert records(tool)[1].read_text(encoding="utf-8") == third
+
+
+@pytest.mark.parametrize("without", ["before", "secrets", "begun", "was_paused"])
+def test_a_record_of_another_version_ended_in_a_traceback(tool: Tool, without: str) -> None:
+    tool.published()
+    tool.ok("apply")
+    record = json.loads(records(tool)[-1].read_text(encoding="utf-8"))
+    del record[without]
+    records(tool)[-1].write_text(json.dumps(record), encoding="utf-8")
+    for verb in ("apply", "history"):
+        ran = tool.run(verb)
+        assert ran.code == 2
+        assert "error: 00001.json of the journal is no record" in ran.err

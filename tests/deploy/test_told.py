@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from deploy.specification import Specification
 from tests.deploy.harness import ENDPOINT_YAML, Tool
 from tests.deploy.test_killed import apply_and_die
 from tests.fake_hub.server import FakeHub, Fault
@@ -92,3 +95,9 @@ def test_a_canary_that_was_left_is_named(tool: Tool, hub: FakeHub) -> None:
 
 def _canary(hub: FakeHub) -> bool:
     return "roundtable-canary" in hub.endpoints.by_name
+
+
+@pytest.mark.parametrize("name", ["007", "on", "1e3", "123"])
+def test_init_wrote_a_name_that_its_file_read_as_something_else(tool: Tool, name: str) -> None:
+    tool.ok("init", "--no-pin", "--repository", f"{name}/roundtable", "--endpoint", "e-1", "--force")
+    assert Specification.load(tool.file).namespace == name
