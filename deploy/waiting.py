@@ -21,6 +21,9 @@ SETTLE_S = 60.0
 it speaks of: `updatedAt` and the revision are those of what was asked for, at once."""
 
 
+TELL_EVERY_S = 60.0
+"""So often somebody who waits hears that we still do."""
+
 Clock = Callable[[], float]
 """Seconds since some moment."""
 
@@ -52,7 +55,7 @@ def wait_until_serving(
     of the patience, it is taken as the old container's. An endpoint scaled to zero is woken by the look at its health. Raises
     `EndpointFailed`, `EndpointPaused`, `EndpointGone` or `NotReady`.
     """
-    begun, healthy, missing, told = patience.clock(), 0, 0, ""
+    begun, healthy, missing, told, told_at = patience.clock(), 0, 0, "", 0.0
     settled_s = min(SETTLE_S, patience.limit_s / 2)
     is_new = changed_from is None
     while True:
@@ -82,10 +85,13 @@ def wait_until_serving(
         if healthy >= HEALTHY_TIMES:
             return raw
         now = f"{name}: {state}" + (f", {message}" if message else "") + _health_text(state, health)
+        waited = patience.clock() - begun
         if now != told:
             progress(now)
-            told = now
-        waited = patience.clock() - begun
+            told, told_at = now, waited
+        elif waited - told_at >= TELL_EVERY_S:
+            progress(f"{now}; {waited:.0f} s so far, of at most {patience.limit_s:.0f}")
+            told_at = waited
         if waited >= patience.limit_s:
             raise NotReady(
                 f"{name} is still {state} after {waited:.0f} s{_health_text(state, health)}",

@@ -81,9 +81,9 @@ class Tool:
             text = text.replace(word, self.hub.repositories[model].head)
         self.file.write_text(text, encoding="utf-8")
 
-    def arguments(self, *arguments: str) -> list[str]:
+    def arguments(self, verb: str, *more: str) -> list[str]:
         where = ["--file", str(self.file), "--journal", str(self.folder / "journal"), "--poll", "1", "--timeout", "1"]
-        return [*arguments, *where, "--hub-url", self.hub.url, "--api-url", self.hub.api_url]
+        return [verb, *where, "--hub-url", self.hub.url, "--api-url", self.hub.api_url, *more]
 
     def run(self, *arguments: str) -> Ran:
         out, err = StringIO(), StringIO()

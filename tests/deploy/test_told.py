@@ -101,3 +101,13 @@ def _canary(hub: FakeHub) -> bool:
 def test_init_wrote_a_name_that_its_file_read_as_something_else(tool: Tool, name: str) -> None:
     tool.ok("init", "--no-pin", "--repository", f"{name}/roundtable", "--endpoint", "e-1", "--force")
     assert Specification.load(tool.file).namespace == name
+
+
+def test_apply_was_silent_while_it_waited(tool: Tool, hub: FakeHub) -> None:
+    tool.published()
+    hub.endpoints.script = ["stuck"]
+    ran = tool.run("apply", "--timeout", "2.5")
+    assert ran.code == 5
+    told = [line for line in ran.err.splitlines() if "so far" in line]
+    waiting = "roundtable: initializing, Waiting for an instance"
+    assert told == [f"{waiting}; {seconds} s so far, of at most 150" for seconds in (60, 120)]
