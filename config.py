@@ -11,6 +11,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -42,6 +43,7 @@ _PARAMETER_REASONS = {
 }
 _RESERVED_NAME = re.compile(r"speaker[\s_]*\d+|unknown", re.IGNORECASE)  # what replies call those whose name is not known
 _JOINERS = re.compile("[\u200c\u200d]")  # Persian and Indic names are written with them; nobody sees them
+_RELEASE = re.compile("release-[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
@@ -106,6 +108,19 @@ class ModelSettings(BaseSettings):
         except ValidationError as error:
             message = _explain(error, "settings", str.upper, _SETTING_REASONS)
         raise InvalidSettings(message)  # out here: the cause would show the values
+
+
+def release_in(folder: str) -> str | None:
+    """The name of the release that lies in a folder, by the list that `deploy publish` puts beside the code.
+
+    None where nothing was published. The reply's `models` has it as `handler`: it is what tells one container from another.
+    """
+    try:
+        listed = json.loads((Path(folder) / "roundtable-release.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    release = listed.get("release") if isinstance(listed, dict) else None
+    return release if isinstance(release, str) and _RELEASE.fullmatch(release) else None
 
 
 class KnownSpeaker(BaseModel):

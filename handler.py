@@ -29,7 +29,7 @@ from collections.abc import Callable, Mapping  # the lines above must come first
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from config import REFERENCE_BYTES, InferenceConfig, ModelSettings, request_id_of
+from config import REFERENCE_BYTES, InferenceConfig, ModelSettings, release_in, request_id_of
 from diarization_utils import clean_diarization, clean_transcript, merge, plain_turns, speaker_stats
 from roundtable.asr import AsrModel, TranscribeOptions
 from roundtable.audio import Audio, decode_audio, decode_base64
@@ -63,6 +63,8 @@ class EndpointHandler:
         self.path = path or _HERE
         self.settings = settings or ModelSettings.load()
         self.engines = engines or self._load_engines()
+        release = release_in(_HERE)
+        self._handler: Mapping[str, str] = {"handler": release} if release else {}
 
     def _load_engines(self) -> Engines:
         settings = self.settings
@@ -165,7 +167,7 @@ class EndpointHandler:
             evidence_in="speakers" if merged else "chunks",
             outcome="degraded" if run.degraded else "ok",
             warnings=tuple(run.warnings),
-            models=self.engines.names(),
+            models={**self.engines.names(), **self._handler},
             timings_s=run.timings_s(),
             request_id=run.request_id,
             task=config.task,

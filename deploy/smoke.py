@@ -48,9 +48,12 @@ def smoke(
     expected: State,
     token: SecretStr,
     bounds: Smoke,
+    release: str | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Checked]:
-    """All checks, in order. `raw`: what the API says of the endpoint; `expected`: what it should be. Raises nothing."""
+    """All checks, in order. `raw`: what the API says of the endpoint; `expected`: what it should be; `release`: what the code
+    that answers has to be named, where it was published with a name. Raises nothing.
+    """
     url = raw["status"]["url"]
     recording = RECORDING.read_bytes()
     reference = " ".join(_WORDS_OF_STM.findall(RECORDING.with_suffix(".stm").read_text(encoding="utf-8")))
@@ -74,6 +77,8 @@ def smoke(
         way, limit_s = "raw audio" if is_raw else "base64 JSON", bounds.max_latency_s + _PATIENCE_S
         answer, took_s = send(recording, {"num_speakers": SPEAKERS}, token, limit_s, is_raw)
         checked += _reply_checks(way, answer, took_s, expected, bounds, reference)
+        if release is not None and answer.reply is not None:
+            checked.append(_release_check(way, answer.reply, release))
     answer, _ = send(SILENCE.read_bytes(), {}, token, _PATIENCE_S)
     checked.append(_silence_check(answer))
     if expected.access != "public":
@@ -126,6 +131,13 @@ def _reply_checks(way: str, answer: Answer, took_s: float, expected: State, boun
     outcome = reply.get("outcome")
     checked.append(Checked(f"{way}: outcome", outcome == "ok", str(outcome)))
     return checked
+
+
+def _release_check(way: str, reply: Mapping[str, Any], release: str) -> Checked:
+    """The API names the revision that was asked for. The reply says which one answers."""
+    models = reply.get("models")
+    answered = models.get("handler") if isinstance(models, Mapping) else None
+    return Checked(f"{way}: release", answered == release, str(answered or "none"))
 
 
 def _silence_check(answer: Answer) -> Checked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, SmokeFailed
 from deploy.hub_answers import Raw
+from deploy.release import listing_at
 from deploy.smoke import Checked, demand, rows, smoke
 from deploy.state import State
 from deploy.waiting import wait_until_serving
@@ -17,11 +18,22 @@ def verify(deployment: Deployment, raw: Raw, expected: State) -> list[Checked]:
     """The smoke test, shown line by line. Raises `SmokeFailed`."""
     say, bounds = deployment.console.progress, deployment.specification.smoke
     say(f"smoke test of {raw['name']}")
-    checked = smoke(deployment.caller, raw, expected=expected, token=deployment.token, bounds=bounds)
+    checked = smoke(
+        deployment.caller, raw, expected=expected, token=deployment.token, bounds=bounds, release=_release(deployment, expected)
+    )
     for verdict, what, found in rows(checked)[1:]:
         say(f"  {verdict}  {what}: {found}")
     demand(checked, raw["name"])
     return checked
+
+
+def _release(deployment: Deployment, expected: State) -> str | None:
+    """What the repository calls the code of that revision. None where it was published without a name, or cannot be asked."""
+    try:
+        listing = listing_at(deployment.hub, expected.repository, expected.revision)
+    except DeployError:
+        return None
+    return listing.release if listing is not None else None
 
 
 def wait_and_verify(deployment: Deployment, name: str, wanted: State, changed_from: str | None) -> tuple[Raw, list[Checked]]:

@@ -1,12 +1,13 @@
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import MAX_SPEAKERS, MOST_REFERENCES, REFERENCE_BYTES, InferenceConfig, ModelSettings, request_id_of
+from config import MAX_SPEAKERS, MOST_REFERENCES, REFERENCE_BYTES, InferenceConfig, ModelSettings, release_in, request_id_of
 from roundtable.errors import InvalidParameters, InvalidSettings
 
 
@@ -265,3 +266,13 @@ def test_a_wrong_variable_is_named(environment: pytest.MonkeyPatch, variable: st
 def test_a_short_summary_needs_no_other_parameter() -> None:
     """The default minimum of 30 is more than that."""
     assert InferenceConfig.parse({"summary_max_tokens": 10}).summary_max_tokens == 10
+
+
+def test_the_release_that_lies_in_a_folder(tmp_path: Path) -> None:
+    listing = tmp_path / "roundtable-release.json"
+    assert release_in(str(tmp_path)) is None
+    listing.write_text('{"release": "release-0123456789ab", "files": {}}', encoding="utf-8")
+    assert release_in(str(tmp_path)) == "release-0123456789ab"
+    for odd in ("", "[]", "{}", '{"release": 7}', '{"release": "release-x"}', '{"release": "release-0123456789abc"}'):
+        listing.write_text(odd, encoding="utf-8")
+        assert release_in(str(tmp_path)) is None

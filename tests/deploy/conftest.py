@@ -28,6 +28,8 @@ def backend(canned: CannedBackend) -> Backend:
 def hub(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     monkeypatch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", "http://127.0.0.1:1/nowhere")
     with FakeHub(backend) as hub:
+        if isinstance(backend, CannedBackend):
+            backend.release_of = hub.release_of
         hub.accounts = {DEPLOY_TOKEN: "write", RUNTIME_TOKEN: "read"}
         hub.repositories["openai/whisper-base"] = Repository(extra_bytes=290_000_000)
         hub.repositories["openai/whisper-base"].add({"config.json": b"{}"})

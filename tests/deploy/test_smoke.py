@@ -128,6 +128,22 @@ def test_an_answer_that_is_wrong(way: str, answer: Answer, reason: str) -> None:
     assert failed(Scripted(GOOD, {way: answer})) == [reason]
 
 
+def test_a_release_that_is_not_the_one_that_was_published() -> None:
+    named = {**GOOD, "models": {**GOOD["models"], "handler": "release-0123456789ab"}}
+
+    def wrong(reply: Mapping[str, Any], release: str) -> list[str]:
+        checked = smoke(
+            Scripted(reply), RAW, expected=EXPECTED, token=SecretStr("t"), bounds=Smoke(), release=release, clock=lambda: 0.0
+        )
+        return [f"{one.name} ({one.found})" for one in checked if not one.ok]
+
+    assert wrong(named, "release-0123456789ab") == []
+    assert wrong(named, "release-ba9876543210") == [
+        f"{way}: release (release-0123456789ab)" for way in ("base64 JSON", "raw audio")
+    ]
+    assert wrong(GOOD, "release-0123456789ab") == [f"{way}: release (none)" for way in ("base64 JSON", "raw audio")]
+
+
 def test_the_bounds_of_latency() -> None:
     assert failed(Scripted(GOOD), took_s=60.0) == []
     assert failed(Scripted(GOOD), took_s=61.0) == [

@@ -11,9 +11,12 @@ import pytest
 
 from deploy.calling import ClientCaller
 from deploy.commands import run
+from deploy.release import LISTING, Listing
 from tests.deploy.harness import ENDPOINT_YAML, Tool
 from tests.deploy.test_killed import apply_and_die
+from tests.fake_hub import endpoints
 from tests.fake_hub.backends import CannedBackend
+from tests.fake_hub.repositories import Repository
 from tests.fake_hub.server import FakeHub, Fault, Seen
 
 UPDATE = "/v2/endpoint/me/roundtable"
@@ -244,3 +247,24 @@ def test_a_model_that_the_container_may_not_read_cost_minutes_before_it_failed(t
     ran = tool.run("apply", "--json")
     assert (ran.code, ran.json()["error"]["code"]) == (3, "gated")
     assert hub.endpoints.created == []
+
+
+def test_a_rollout_that_begins_without_a_word_after_a_while_was_verified_on_the_old_container(
+    tool: Tool, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(endpoints.ENDINGS, "silent and late", [("running", "Endpoint is ready")] * 200)
+    good = released(hub, b"")
+    tool.ok("apply")
+    released(hub, b" 2")
+    hub.endpoints.script = ["silent and late"]
+    ran = tool.run("apply", "--json")
+    assert (ran.code, ran.json()["error"]["code"]) == (5, "smoke_failed")
+    assert f"base64 JSON: release ({hub.release_of('me/roundtable', good)})" in ran.json()["error"]["reason"]
+    assert hub.endpoints.by_name["roundtable"].raw["model"]["revision"] == good
+
+
+def released(hub: FakeHub, extra: bytes) -> str:
+    """A commit with the list of its files, as `publish` makes it."""
+    files = {"handler.py": b"# a handler" + extra}
+    repository = hub.repositories.setdefault("me/roundtable", Repository())
+    return repository.add({**files, LISTING: Listing.of(files, {}).content()})

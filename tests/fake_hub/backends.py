@@ -48,6 +48,9 @@ class CannedBackend:
     def __init__(self, words: str, speakers: int = 2) -> None:
         self.words = words
         self.speakers = speakers
+        self.release_of: Callable[[str, str], str | None] = lambda repository, revision: None
+        """Of a commit, as the handler says it: the name on the list of files that was published with it."""
+
         self.broken: set[str] = set()
         """Revisions of the repository whose transcripts are wrong."""
 
@@ -69,7 +72,7 @@ class CannedBackend:
         speakers = [{"speaker": f"SPEAKER_{i:02}", "timestamp": [i, i + 1], "text": text} for i in range(self.speakers)]
         names = {stage: model["env"].get(f"{start}_MODEL") for stage, start in _STAGES.items()}
         commits = {stage: model["env"].get(f"{start}_REVISION", "")[:12] for stage, start in _STAGES.items()}
-        reply = {
+        reply: dict[str, Any] = {
             "text": text,
             "chunks": [{"timestamp": [0.0, 1.0], "text": text}],
             "speakers": speakers if names["diarization"] else [],
@@ -82,6 +85,8 @@ class CannedBackend:
             "outcome": "ok",
             "warnings": [],
         }
+        if release := self.release_of(model["repository"], model["revision"]):
+            reply["models"]["handler"] = release
         return _json(200, reply)
 
 

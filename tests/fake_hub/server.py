@@ -96,6 +96,11 @@ class FakeHub:
     def files_at(self, repository: str, revision: str) -> dict[str, bytes]:
         return self.repositories[repository].commits[revision]
 
+    def release_of(self, repository: str, revision: str) -> str | None:
+        """What the list of files in a commit calls it."""
+        listed = self.repositories[repository].commits[revision].get("roundtable-release.json")
+        return str(json.loads(listed)["release"]) if listed is not None else None
+
     # --- Routes ------------------------------------------------------------------------------------------------------
 
     def answer(self, method: str, path: str, token: str | None, content_type: str, body: bytes, query: str) -> Reply:
