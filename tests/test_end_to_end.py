@@ -1,6 +1,7 @@
 """The real handler with the embedded engines on real recordings: what README promises, as bounds.
 
-The figures themselves come from `make evaluate`, which also measures time; these are the same bounds, on every run of CI.
+The figures themselves come from `make evaluate`. `make evaluate-check`, which CI runs too, hears all of the recordings; here it is
+the shortest, told and not told how many people speak.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def test_every_recording_of_the_issue_is_there() -> None:
     assert [path.stem for path in EDGES] == ["noise", "one_word", "short", "silence", "tone"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize("case", [case for case in CASES if "phone" in case.name], ids=lambda case: case.name.replace(" ", "-"))
 def test_quality_reaches_what_readme_promises(handler: EndpointHandler, case: Case) -> None:
     checks = score_checks(case, run_case(handler.converse, case))
     short = [check for check in checks if not check.ok and "real" not in check.measure]  # time is for `make evaluate`
