@@ -1,7 +1,7 @@
 """The real handler with the embedded engines on real recordings: what README promises, as bounds.
 
-The figures themselves come from `make evaluate`. `make evaluate-check`, which CI runs too, hears all of the recordings; here it is
-the shortest, told and not told how many people speak.
+The figures themselves come from `make evaluate`. `make evaluate-check`, which CI runs too, hears all of the recordings; here it
+is the shortest, told and not told how many people speak.
 """
 
 from __future__ import annotations
