@@ -41,6 +41,8 @@ class Child:
             stderr=self._log,
             text=True,
         )
+        if hasattr(os, "sched_setaffinity"):  # as many cores as threads: what works in two places at once gains nothing by it
+            os.sched_setaffinity(self._process.pid, sorted(os.sched_getaffinity(0))[:threads])
         self.ready = self._answer()
 
     def ask(self, *request: object) -> dict[str, Any]:

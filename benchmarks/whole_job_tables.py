@@ -190,10 +190,11 @@ def checks(figures: Figures) -> list[Check]:
 
 
 def _job_checks(rows: Mapping[str, Figures]) -> Iterator[Check]:
+    must = f">= {TUTORIAL_RATIO:.2f}"
     if not {OURS, TUTORIAL} <= set(rows):
+        yield Check("whole job", f"{TUTORIAL} / ours, wall", "not measured", must, False)
         return
     reached = ratio(rows, TUTORIAL, OURS)
-    must = f">= {TUTORIAL_RATIO:.2f}"
     yield Check("whole job", f"{TUTORIAL} / ours, wall", f"{reached:.2f}", must, reached >= TUTORIAL_RATIO)
     for measure, title in ERRORS.items():
         yield _no_worse("whole job", f"{title}, the tutorial handler's", rows[OURS][measure], rows[TUTORIAL][measure])
