@@ -6,7 +6,7 @@
                      the temperatures and thresholds of the Whisper paper, as transformers' documentation passes them
     faster-whisper   CTranslate2's kernels, one window after the other or batched, float32 or int8; weights converted on first
                      use. Its own defaults (5 beams; the batched pipeline finds speech first), and word times. Batched, it
-                     writes no timestamps by default; on the tiny weights it does better with them, so that is shown as well
+                     writes no timestamps by default; with them it is another system, so that is shown as well
 
 All of them get samples at 16 kHz: reading the file is nobody's measured work. The packages are imported when a system is
 loaded; one that is not installed raises ImportError. Nothing but this benchmark imports this file.
