@@ -8,6 +8,7 @@ Then, however, each intermediate result of a network is paged in anew, which cos
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,13 +27,35 @@ def return_large_blocks() -> None:
 
 @contextmanager
 def reusing_large_blocks() -> Iterator[None]:
-    """Not so meanwhile, in the whole process; afterwards what the heap holds in vain goes back, in a few milliseconds."""
-    _set(_REUSED_TO, _TOP_KEPT)
+    """Not so meanwhile, in the whole process; afterwards what the heap holds in vain goes back, in a few milliseconds.
+
+    Several may at the same time, from any thread: it is over when the last has ended. Changes nothing where nobody has asked for
+    large blocks to be returned.
+    """
+    if not return_large_blocks.cache_info().currsize:
+        yield
+        return
+    with _lock:
+        _reusing.append(None)
+        _set(_REUSED_TO, _TOP_KEPT)
     try:
         yield
     finally:
-        _set(_RETURNED_FROM, _TOP_RETURNED_FROM)
+        with _lock:
+            _reusing.pop()
+            if not _reusing:
+                _set(_RETURNED_FROM, _TOP_RETURNED_FROM)
         _function("malloc_trim")(0)
+
+
+def give_back() -> None:
+    """What the heap holds in vain goes back while blocks are still reused: for work whose batches leave holes over time."""
+    if _reusing:
+        _function("malloc_trim")(0)
+
+
+_lock = threading.Lock()
+_reusing: list[None] = []
 
 
 def _set(mmap_threshold: int, trim_threshold: int) -> None:

@@ -1,0 +1,75 @@
+"""When glibc is told what. Whether it helps is for the benchmarks to say."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from roundtable import heap
+
+RETURN = [("mallopt", -3, 1 << 20), ("mallopt", -1, 128 << 10)]
+REUSE = [("mallopt", -3, 32 << 20), ("mallopt", -1, 128 << 20)]
+TRIM = [("malloc_trim", 0)]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[object, ...]]]:
+    calls: list[tuple[object, ...]] = []
+
+    def function(name: str) -> Callable[..., int]:
+        def call(*arguments: object) -> int:
+            calls.append((name, *arguments))
+            return 1
+
+        return call
+
+    heap.return_large_blocks.cache_clear()
+    monkeypatch.setattr(heap, "_function", function)
+    yield calls
+    heap.return_large_blocks.cache_clear()
+
+
+def test_nothing_changes_where_nobody_asked_for_blocks_to_be_returned(told: list[tuple[object, ...]]) -> None:
+    with heap.reusing_large_blocks():
+        heap.give_back()
+    assert told == []
+
+
+def test_the_last_to_end_returns_blocks_again(told: list[tuple[object, ...]]) -> None:
+    heap.return_large_blocks()
+    with heap.reusing_large_blocks():
+        with heap.reusing_large_blocks():
+            heap.give_back()
+        heap.give_back()
+    heap.give_back()
+    assert told == [*RETURN, *REUSE, *REUSE, *TRIM, *TRIM, *TRIM, *RETURN, *TRIM]
+
+
+def test_an_error_ends_it_too(told: list[tuple[object, ...]]) -> None:
+    heap.return_large_blocks()
+    with pytest.raises(ZeroDivisionError), heap.reusing_large_blocks():
+        raise ZeroDivisionError
+    assert told == [*RETURN, *REUSE, *RETURN, *TRIM]
+
+
+def test_from_several_threads_it_ends_once(told: list[tuple[object, ...]]) -> None:
+    heap.return_large_blocks()
+    together = Barrier(4)
+
+    def work(_: int) -> None:
+        with heap.reusing_large_blocks():
+            together.wait(10)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert told.count(RETURN[0]) == 2
+    assert told[-1] == TRIM[0]
+
+
+def test_glibc_has_what_is_called() -> None:
+    assert heap._function("malloc_trim")(0) in (0, 1)
+    assert hasattr(ctypes.CDLL(None), "mallopt") == hasattr(ctypes.CDLL(None), "malloc_trim")
