@@ -29,8 +29,8 @@ def return_large_blocks() -> None:
 def reusing_large_blocks() -> Iterator[None]:
     """Not so meanwhile, in the whole process; afterwards what the heap holds in vain goes back, in a few milliseconds.
 
-    Several may at the same time, from any thread: it is over when the last has ended. Changes nothing where nobody has asked for
-    large blocks to be returned.
+    Several may at the same time, from any thread: it is over when the last has ended. Changes nothing where nobody has asked
+    for large blocks to be returned.
     """
     if not return_large_blocks.cache_info().currsize:
         yield
