@@ -29,7 +29,6 @@ from roundtable.diarization.pyannote_loading import LoadedPipeline, load_pipelin
 from roundtable.diarization.pyannote_memory import keep_small
 from roundtable.diarization.pyannote_process import contained
 from roundtable.errors import InvalidParameters, OutOfMemory
-from roundtable.heap import return_large_blocks
 from roundtable.transcript import Diarization, Turn, Warning_
 
 _CPU_BATCH, _GPU_BATCH = 8, 32
@@ -80,8 +79,6 @@ class PyannoteDiarizer:
         with contained(loaded.device):
             self.shares_frames: Final = share_frames(self._pipeline)
             keep_small(self._pipeline)
-        if self._device.type == "cpu":
-            return_large_blocks()
 
     def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization:
         """No speech is an empty result; a number of speakers that the recording does not have is a warning.

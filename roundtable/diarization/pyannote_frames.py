@@ -26,8 +26,6 @@ from torch import nn
 from torch.fx import symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from roundtable.heap import give_back, reusing_large_blocks
-
 Floats = NDArray[np.float32]
 
 Frames = Callable[[torch.Tensor], torch.Tensor]
@@ -40,9 +38,6 @@ Way = tuple[Frames, Pool]
 
 _PROOF_S = 2
 """The length of sound that both ways are tried on at load: enough for a few dozen frames."""
-
-_GIVES_BACK_EVERY = 4
-"""Batches. More often costs pages that the next one needs; less often an hour takes more memory than its waveform."""
 
 _TOLERANCE = 1e-4
 """The most that an embedding may be off, of its length. Folding takes a tenth of it."""
@@ -91,18 +86,15 @@ class _SharedFrames:
         batches = [spoken[start : start + size] for start in range(0, len(spoken), size)]
         if hook is not None:
             hook("embeddings", None, total=len(batches), completed=0)
-        with reusing_large_blocks():  # the segmentation before it is over, and with it what takes the most memory
-            for done, chunks in enumerate(batches, 1):
-                if done % _GIVES_BACK_EVERY == 0:
-                    give_back()
-                sounds = [pipeline._audio.crop(file, window[chunk], mode="pad")[0] for chunk in chunks]
-                sound, weights = torch.stack(sounds), torch.from_numpy(_weights(activity[chunks], least))
-                if embedding.device.type != "cpu":
-                    # Another shape, another algorithm: one batch that is not full would take gigabytes of cuDNN's workspace.
-                    sound, weights = _padded(sound, size), _padded(weights, size)
-                embeddings[chunks] = _embed(embedding, self._way, sound, weights)[: len(chunks)]
-                if hook is not None:
-                    hook("embeddings", embeddings[chunks].reshape(-1, embeddings.shape[-1]), total=len(batches), completed=done)
+        for done, chunks in enumerate(batches, 1):
+            sounds = [pipeline._audio.crop(file, window[chunk], mode="pad")[0] for chunk in chunks]
+            sound, weights = torch.stack(sounds), torch.from_numpy(_weights(activity[chunks], least))
+            if embedding.device.type != "cpu":
+                # Another shape, another algorithm: one batch that is not full would take gigabytes of cuDNN's workspace.
+                sound, weights = _padded(sound, size), _padded(weights, size)
+            embeddings[chunks] = _embed(embedding, self._way, sound, weights)[: len(chunks)]
+            if hook is not None:
+                hook("embeddings", embeddings[chunks].reshape(-1, embeddings.shape[-1]), total=len(batches), completed=done)
         return embeddings
 
 
