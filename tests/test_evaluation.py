@@ -195,6 +195,8 @@ def test_the_collar_is_the_total_width_half_of_md_evals() -> None:
         ("It's been good; he'd better go, I'd say", "it has been good he had better go i would say"),
         ("Sheila's e-mail [laughter] (noise) <unk> naïve café", "sheilas e mail naive cafe"),
         ("Mr. Brown paid $1,250.50 (50%)", "mister brown paid 1250.50 dollars"),
+        ("$5 million, £3.5 million and five million dollars", "5000000 dollars 3.5 million pounds and 5000000 dollars"),
+        ("The U.S., US; 3 p.m. at a.b.com", "the us us 3 pm at a b com"),
         ("50% off, 3.5 litres", "50 percent off 3.5 litres"),
         ("three point five liters and zero point zero five", "3.5 liters and 0.05"),
         ("twenty-five people, a hundred and one ideas", "25 people 101 ideas"),
@@ -351,7 +353,7 @@ def test_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "recording  words    WER  sub/del/ins  cpWER  tcpWER  ORC-WER   WDER    DER  miss/fa/conf s  speakers    RTF\n"
         "talk           2  0.500        1/0/0  0.500   0.500    0.500  0.000  0.200     1.0/0.0/0.0         1  0.500\n"
-        "(normaliser roundtable-english-1; total = all errors over all words or seconds)\n"
+        "(normaliser roundtable-english-2; total = all errors over all words or seconds)\n"
     )
 
 
@@ -366,7 +368,7 @@ def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert [entry["der"] and entry["der"]["value"] for entry in report["recordings"]] == [None, 0.0]
     expected = {"value": 0.25, "errors": 1, "length": 4, "substitutions": 1, "deletions": 0, "insertions": 0}
     assert report["total"]["wer"] == expected
-    assert report["normalizer"] == "roundtable-english-1"
+    assert report["normalizer"] == "roundtable-english-2"
     assert main([str(hyp), str(ref), "--json", str(tmp_path / "out.json")]) == 0
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == report
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:4]] == ["recording", "a", "b", "total"]
