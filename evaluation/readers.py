@@ -206,7 +206,7 @@ def read_text(path: Path) -> str:
 
 def _lines(text: str) -> list[tuple[int, str]]:
     """The lines that say something, stripped, with their numbers."""
-    stripped = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    stripped = ((number, line.strip()) for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1))
     return [(number, line) for number, line in stripped if line and not line.startswith(";")]
 
 

@@ -680,7 +680,7 @@ def test_a_recording_heard_twice_counts_once_in_the_total(project: Path, monkeyp
 
 
 def test_engines_that_were_chosen_hear_ones_own_recordings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "STANDARD", (run.STANDARD[0], fake_set(project / "samples", "others")))
+    monkeypatch.setattr(run, "STANDARD", tuple(fake_set(project / "samples", name) for name in ("embedded", "others")))
     assert run.main(["--data", str(project / "samples"), "--engines", "others", "--write"]) == 0
     assert [path.name for path in (project / "own").iterdir()] == ["others-data-samples.json"]
 

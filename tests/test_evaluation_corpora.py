@@ -90,9 +90,9 @@ def ami_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_ami_meeting_says_what_our_sample_says(ami_folder: Path) -> None:
-    found = ami(ami_folder, "test")
-    (case,) = found.cases
-    assert found.missing_text.startswith("1 of 16 recordings, missing: EN2002a, EN2002b, ")
+    meetings = ami(ami_folder, "test")
+    (case,) = meetings.cases
+    assert meetings.missing_text.startswith("1 of 16 recordings, missing: EN2002a, EN2002b, ")
     assert (case.name, case.audio.name, case.parameters) == ("ES2004a", "ES2004a.Mix-Headset.wav", {"summarize": False})
     ours = read(SAMPLES / "call.stm", SAMPLES / "call.rttm")
     assert case.reference.turns == ours.turns
