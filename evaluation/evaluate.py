@@ -49,7 +49,7 @@ def evaluate(
             try:
                 one = _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
             except Exception as error:  # a bad file must not cost the hours that the others took
-                reason = _reason(error, case)
+                reason = _reason(error)
                 checks.append(failure_check(case, reason))
                 not_in_total[case.name] = reason
             else:
@@ -76,14 +76,12 @@ def evaluate(
     }
 
 
-def _reason(error: Exception, case: Case) -> str:
+def _reason(error: Exception) -> str:
     """In a few words, for the table. What nobody foresaw is shown in full on stderr."""
     if isinstance(error, RoundtableError):
         return error.code
     if isinstance(error, ReadError):
         return str(error)
-    if isinstance(error, OSError):
-        return f"{case.audio.name} cannot be read as a file"
     traceback.print_exception(error)
     return f"could not be measured: {type(error).__name__}"
 

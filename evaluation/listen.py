@@ -14,7 +14,7 @@ from typing import cast
 
 from evaluation.cases import WORDLESS
 from evaluation.invented import invented_words
-from evaluation.readers import Recording, read, read_reply
+from evaluation.readers import ReadError, Recording, read, read_reply
 from roundtable.errors import RoundtableError
 from roundtable.formats import render
 from roundtable.transcript import Conversation, Word
@@ -57,11 +57,14 @@ class Edge:
 
 
 def listen(converse: Converse, audio: Path, parameters: Mapping[str, object]) -> Heard:
-    """One call. An error of the handler is the caller's to see.
+    """One call. An error of the handler is the caller's to see, and so is `ReadError`, for a file that is none.
 
     A diarization that was asked for and failed heard nobody: its turns are none, not unknown, so that all speech is missed.
     """
-    data = audio.read_bytes()
+    try:
+        data = audio.read_bytes()
+    except OSError as error:
+        raise ReadError(f"{audio.name}: cannot be read as a file.") from error
     begun_s = time.perf_counter()
     conversation = converse({"inputs": data, "parameters": dict(parameters)})
     reply = render(conversation, "json")

@@ -110,14 +110,8 @@ def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> 
     try:
         utterances = tuple(_utterances(reply))
         turns = _spans(reply) if rttm is None else read_rttm(rttm, name).turns
-        duration_s, wall_s = reply.get("duration"), reply.get("timings", {}).get("total_s")
-        return Recording(
-            _stem(name),
-            utterances,
-            turns,
-            None if duration_s is None else _finite(duration_s),
-            None if wall_s is None else _finite(wall_s),
-        )
+        duration_s, wall_s = _length(reply.get("duration")), _length(reply.get("timings", {}).get("total_s"))
+        return Recording(_stem(name), utterances, turns, duration_s, wall_s)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReadError(f"{name}: is not a reply in the json format.") from error
 
@@ -184,6 +178,12 @@ def _finite(time: str | float) -> float:
     if not abs(number) <= LONGEST_S:  # nor is NaN
         raise ValueError("no time in a recording")
     return number
+
+
+def _length(seconds: str | float | None) -> float | None:
+    if seconds is not None and _finite(seconds) < 0:
+        raise ValueError("negative")
+    return None if seconds is None else _finite(seconds)
 
 
 def _pieces(words: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

@@ -46,7 +46,7 @@ class Plan:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured (with --strict: and everything reached), 2 bad input.
 
-    1: no recording of a set of engines could be measured, or, with --strict, anything fell short.
+    1: a set of engines measured no recording, none could run on DIR, or, with --strict, anything fell short.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     about = {**describe_machine(), "command": command("evaluation.run", arguments), "load before": load_before()}
-    kept = heard = True
+    kept, heard = True, bool(plans) or (options.data is None and options.corpus is None)
     for plan in plans:
         figures = evaluate(plan.engines, plan.cases, plan.clips, about=about, der_collar_s=options.collar, missing=plan.missing)
         print(tables(figures), flush=True)

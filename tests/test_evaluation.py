@@ -21,7 +21,7 @@ from evaluation.__main__ import main
 from evaluation.cases import Case, data_cases, folder_cases, phone_call_cases, sample_cases
 from evaluation.checks import Check, check_table, edge_checks, score_checks
 from evaluation.engines import ENVIRONMENT, STANDARD, EngineSet
-from evaluation.listen import Edge, run_edge
+from evaluation.listen import Edge, Heard, run_edge
 from evaluation.measures import run_case
 from evaluation.normalize import normalize
 from evaluation.readers import ReadError, Recording, Utterance, read, read_reply, read_rttm, read_stm
@@ -383,6 +383,7 @@ def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ({"hyp.json": "[]"}, NOT_A_REPLY),
         ({"hyp.json": json.dumps(REPLY).replace('"25 worlds"', "null")}, NOT_A_REPLY),
         ({"hyp.json": json.dumps(REPLY).replace('"SPEAKER_00"', "5")}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps({**REPLY, "duration": -5})}, NOT_A_REPLY),
         ({"hyp.json": "[" * 100_000}, "error: hyp.json: is not JSON.\n"),
         ({}, "error: hyp.json: cannot be read as a text file.\n"),
     ],
@@ -612,7 +613,19 @@ def test_a_folder_with_the_name_of_a_recording_does_not_cost_the_others(project:
     (project / "samples" / "b.wav").mkdir()
     written(project / "samples", {"b.stm": STM, "._tone.stm": "\0", "._tone.flac": "\0"})
     assert run.main(["--data", str(project / "samples"), "--write"]) == 0
-    assert own_report(project)["not_in_total"] == {"b": "b.wav cannot be read as a file"}
+    assert own_report(project)["not_in_total"] == {"b": "b.wav: cannot be read as a file."}
+
+
+def test_what_nobody_foresaw_costs_one_recording_and_is_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(converse: object, audio: Path, parameters: object) -> Heard:
+        raise ZeroDivisionError(audio.stem)
+
+    monkeypatch.setattr("evaluation.evaluate.listen", fails)
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 1
+    assert own_report(project)["not_in_total"] == {"tone": "could not be measured: ZeroDivisionError"}
+    assert "ZeroDivisionError: tone" in capsys.readouterr().err
 
 
 def test_two_recordings_with_one_reference_are_refused_by_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -742,6 +755,7 @@ def test_engines_that_are_not_installed_are_left_out(project: Path, monkeypatch:
     assert absent.missing() == "no_such_package.inside"
     assert run.main(["--write"]) == 0
     assert not (project / "results").exists()
+    assert run.main(["--data", str(project / "samples")]) == 1
 
 
 def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) -> None:
