@@ -95,7 +95,7 @@ def _recordings(folder: Path, with_words: tuple[str, ...]) -> dict[str, tuple[Pa
         for path in folder.glob(f"*{suffix}"):
             turns = path.with_suffix(".rttm")
             found[path.stem] = (path, turns if turns.is_file() else None)
-    return found
+    return {name: files for name, files in found.items() if not name.startswith("._")}  # macOS' own, beside each file
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def read_stm(text: str, name: str) -> Recording:
         if len(fields) < 5:
             raise ReadError(f"{name}, line {number}: an STM line has at least five fields.")
         words = re.sub(r"^<[^>]*>\s*", "", fields[5] if len(fields) > 5 else "")
-        if words == "ignore_time_segment_in_scoring" or fields[2] == "inter_segment_gap":
+        if words.lower() == "ignore_time_segment_in_scoring" or fields[2] == "inter_segment_gap":
             continue
         start, end = _times(fields[3], fields[4], name, number)
         if end < start:

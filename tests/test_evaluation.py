@@ -256,6 +256,7 @@ talk 1 A 0.5 1.25 No label here
 
 talk 1 inter_segment_gap 1.25 3.5
 talk 1 A 5 6 ignore_time_segment_in_scoring
+talk 1 A 6 7 IGNORE_TIME_SEGMENT_IN_SCORING
 talk 1 A 7 8
 """
     assert read_stm(text, "talk.stm") == Recording(
@@ -359,7 +360,7 @@ def test_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hyp = written(tmp_path / "hyp", {"b.json": json.dumps(REPLY), "b.rttm": RTTM, "a.stm": STM, "extra.json": "{}"})
-    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM})
+    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM, "._a.stm": "\0"})
     assert main([str(hyp), str(ref), "--json", "-"]) == 0
     output = capsys.readouterr()
     report = json.loads(output.out)
