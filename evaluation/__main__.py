@@ -8,20 +8,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation.options import collar_s
 from evaluation.readers import ReadError, Recording, read
 from evaluation.report import as_json, table
-from evaluation.score import score
+from evaluation.score import Score, score
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 scored, 2 usage or input that cannot be read."""
     options = _parser().parse_args(arguments)
     try:
-        pairs = _pairs(options)
+        scores = [_scored(hypothesis, reference, options.collar) for hypothesis, reference in _pairs(options)]
     except ReadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    scores = [score(hypothesis, reference, der_collar_s=options.collar) for hypothesis, reference in pairs]
     for one in scores:
         if one.wer is None and one.der is None:
             print(f"error: {one.name}: one side has only words and the other only turns; --rttm adds turns.", file=sys.stderr)
@@ -40,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _scored(hypothesis: Recording, reference: Recording, der_collar_s: float) -> Score:
+    try:
+        return score(hypothesis, reference, der_collar_s=der_collar_s)
+    except ReadError as error:
+        raise ReadError(f"{reference.name}: {error}") from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evaluation",
@@ -51,7 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rttm", type=Path, metavar="FILE", help="the turns of the reference, when REF is one file")
     parser.add_argument("--hyp-rttm", type=Path, metavar="FILE", help="the turns of the hypothesis, when HYP is one file")
     parser.add_argument(
-        "--collar", type=float, default=0.0, metavar="S", help="TOTAL seconds left out around each border for DER (default: 0)"
+        "--collar",
+        type=collar_s,
+        default=0.0,
+        metavar="S",
+        help="TOTAL seconds left out around each border for DER (default: 0)",
     )
     parser.add_argument("--json", metavar="FILE", help="write every figure as JSON; - writes it instead of the table")
     return parser
@@ -84,7 +95,7 @@ def _recordings(folder: Path, with_words: tuple[str, ...]) -> dict[str, tuple[Pa
         for path in folder.glob(f"*{suffix}"):
             turns = path.with_suffix(".rttm")
             found[path.stem] = (path, turns if turns.is_file() else None)
-    return found
+    return {name: files for name, files in found.items() if not name.startswith("._")}  # macOS' own, beside each file
 
 
 if __name__ == "__main__":

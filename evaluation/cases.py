@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from evaluation.readers import ReadError, Recording, read, read_text, read_words
@@ -35,7 +37,8 @@ AUDIO = (".flac", ".wav", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".mp4")
 class Case:
     """One call: a recording, what is known about it, and the most that each measure may be.
 
-    `words` are the reference's words with exact times, in order; `summary` is a reader's.
+    `words` are the reference's words with exact times, in order; `summary` is a reader's. `problem`: why its reference cannot
+    be read; then it is not heard, and fails by that.
     """
 
     name: str
@@ -45,17 +48,45 @@ class Case:
     parameters: Mapping[str, object] = field(default_factory=dict)
     words: tuple[Word, ...] | None = None
     summary: str | None = None
+    problem: str | None = None
+
+
+def case_or_problem(name: str, audio: Path, make: Callable[[], Case]) -> Case:
+    """The case; or, where a file of its reference cannot be read, one that says so, so that the others are heard."""
+    try:
+        return make()
+    except ReadError as error:
+        return Case(name, audio, Recording(name), problem=str(error))
+
+
+def heard_again(cases: Sequence[Case]) -> frozenset[str]:
+    """The names of the cases that the totals leave out: of one recording, only the first with the fewest parameters counts."""
+    first: dict[Path, Case] = {}
+    for case in sorted(cases, key=lambda case: len(case.parameters)):
+        first.setdefault(case.audio, case)
+    return frozenset(case.name for case in cases if first[case.audio] is not case)
 
 
 def sample_cases(folder: Path, at_most: Mapping[str, float] = SPOKEN) -> list[Case]:
-    """Every recording of the folder that has both references, by name."""
-    return [case for case in folder_cases(folder, at_most) if None not in (case.reference.utterances, case.reference.turns)]
+    """Every recording of the folder that has both references, by name. Raises `ReadError` for one that cannot be read."""
+    cases = folder_cases(folder, at_most)
+    for case in cases:
+        if case.problem is not None:
+            raise ReadError(case.problem)
+    return [case for case in cases if None not in (case.reference.utterances, case.reference.turns)]
 
 
 def folder_cases(folder: Path, at_most: Mapping[str, float] | None = None) -> list[Case]:
-    """Every recording of the folder that has a reference, by name. Raises `ReadError` for a reference that cannot be read."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO) if folder.is_dir() else []
-    return [case for audio in files if (case := _case(audio, at_most or {})) is not None]
+    """Every recording of the folder that has a reference, by name. Raises `ReadError` if two files share one reference."""
+    cases = []
+    for audio in _audio_files(folder):
+        case = case_or_problem(audio.stem, audio, partial(_case, audio, at_most or {}))
+        if case.problem is not None or (case.reference.utterances, case.reference.turns) != (None, None):
+            cases.append(case)
+    for case, other in pairwise(cases):
+        if case.name == other.name:
+            raise ReadError(f"{case.audio.name} and {other.audio.name} share one reference; only one can be the recording.")
+    return cases
 
 
 def data_cases(folder: Path) -> list[Case]:
@@ -64,8 +95,8 @@ def data_cases(folder: Path) -> list[Case]:
     if not cases:
         raise ReadError("The folder holds no recording with an .stm or .rttm beside it.")
     known = {case.audio for case in cases}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in AUDIO and path not in known:
+    for path in _audio_files(folder):
+        if path not in known:
             print(f"not scored, for want of a reference: {path.stem}", file=sys.stderr)
     return cases
 
@@ -84,7 +115,15 @@ def phone_call_cases() -> list[Case]:
     ]
 
 
-def _case(audio: Path, at_most: Mapping[str, float]) -> Case | None:
+def _audio_files(folder: Path) -> list[Path]:
+    """By name. What macOS writes beside each file (`._NAME`) is none."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    found = [path for path in files if path.suffix.lower() in AUDIO and not path.name.startswith("._")]
+    return sorted(found, key=lambda path: (path.stem, path.suffix))
+
+
+def _case(audio: Path, at_most: Mapping[str, float]) -> Case:
+    """Without words and turns, where nothing lies beside it."""
     stm, rttm = audio.with_suffix(".stm"), audio.with_suffix(".rttm")
     words, summary = audio.with_suffix(".words.json"), audio.with_suffix(".summary.txt")
     if stm.is_file():
@@ -92,7 +131,7 @@ def _case(audio: Path, at_most: Mapping[str, float]) -> Case | None:
     elif rttm.is_file():
         reference = read(rttm)
     else:
-        return None
+        reference = Recording(audio.stem)
     return Case(
         audio.stem,
         audio,

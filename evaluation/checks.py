@@ -38,14 +38,21 @@ def score_checks(case: Case, measured: Score) -> list[Check]:
     return checks
 
 
-def failure_check(case: Case, code: str) -> Check:
-    """A recording that was answered with an error."""
-    return Check(case.name, "error", code, "none", False)
+def failure_check(case: Case, reason: str) -> Check:
+    """A recording that was answered with an error, or that could not be measured."""
+    return Check(case.name, "error", reason, "none", False)
+
+
+def outcome_check(recording: str, outcome: str, warnings: Sequence[str] = ()) -> Check:
+    """A reply of which a part is missing is short, however good the rest of it is."""
+    measured = outcome if outcome == "ok" or not warnings else f"{outcome} ({', '.join(warnings)})"
+    return Check(recording, "outcome", measured, "ok", outcome == "ok")
 
 
 def edge_checks(edge: Edge) -> list[Check]:
     """Where nobody speaks: no error, no word, no speaker, and a summary that says so."""
     checks = [Check(edge.name, "error", edge.error or "none", "none", not edge.error)]
+    checks += [] if edge.error else [outcome_check(edge.name, edge.outcome, edge.warnings)]
     says_so = "no speech" in edge.summary.lower()
     if edge.name in WORDLESS and not edge.error:
         checks += [

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from evaluation.cases import Case
-from evaluation.checks import constructor_check, edge_checks, failure_check, score_checks
+from evaluation.cases import Case, heard_again
+from evaluation.checks import constructor_check, edge_checks, failure_check, outcome_check, score_checks
 from evaluation.encoder_passes import counted_encoder_passes
 from evaluation.engines import EngineSet
 from evaluation.figures import Figures, figures_of, method
 from evaluation.listen import Converse, listen, run_edge
 from evaluation.measures import Measured, all_together, measure
+from evaluation.readers import ReadError
 from evaluation.report import announced
 from roundtable.errors import RoundtableError
 
@@ -26,10 +28,12 @@ def evaluate(
     *,
     about: Mapping[str, str],
     der_collar_s: float = 0.0,
+    missing: str = "",
 ) -> Figures:
-    """Everything that a results file holds. `about`: machine and command. Takes about the length of the recordings.
+    """Everything that a results file holds. Takes about the length of the recordings.
 
-    A recording that the handler answers with an error has no row, and a check that says so.
+    `about`: machine and command. `missing`: a line about recordings that should be there and are not. A recording that the
+    handler answers with an error, or that cannot be measured, has no row and a check that says why; it costs no other.
     """
     from config import ModelSettings
     from handler import EndpointHandler  # late: a process that only wants --help loads no engine
@@ -39,15 +43,20 @@ def evaluate(
         begun_s = perf_counter()
         handler = EndpointHandler(settings=settings)
         constructor_s = perf_counter() - begun_s
-        measured, checks = [], []
+        measured, checks, not_in_total = [], [], {}
+        again = heard_again(cases)
         for case in announced(cases, lambda case: f"{engines.name}: {case.name}"):
             try:
                 one = _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
-            except RoundtableError as error:
-                checks.append(failure_check(case, error.code))
+            except Exception as error:  # a bad file must not cost the hours that the others took
+                reason = _reason(error)
+                checks.append(failure_check(case, reason))
+                not_in_total[case.name] = reason
             else:
                 measured.append(one)
-                checks += score_checks(case, one.score)
+                checks += [outcome_check(case.name, one.outcome, one.warnings), *score_checks(case, one.score)]
+                if case.name in again:
+                    not_in_total[case.name] = "the same recording, heard with other parameters"
         edges = [run_edge(handler.converse, clip) for clip in announced(clips, lambda clip: f"{engines.name}: {clip.stem}")]
     checks += [check for edge in edges for check in edge_checks(edge)]
     checks += [constructor_check(constructor_s)] if engines.quick_to_load else []
@@ -59,13 +68,27 @@ def evaluate(
         **method(der_collar_s),
         "constructor_s": round(constructor_s, 2),
         "recordings": [figures_of(one) for one in measured],
-        "total": figures_of(all_together(measured)),
+        "total": figures_of(all_together([one for one in measured if one.score.name not in not_in_total])),
+        "not_in_total": not_in_total,
+        "missing": missing,
         "edge": [asdict(edge) for edge in edges],
         "checks": [asdict(check) for check in checks],
     }
 
 
+def _reason(error: Exception) -> str:
+    """In a few words, for the table. What nobody foresaw is shown in full on stderr."""
+    if isinstance(error, RoundtableError):
+        return error.code
+    if isinstance(error, ReadError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"could not be measured: {type(error).__name__}"
+
+
 def _measured(converse: Converse, case: Case, der_collar_s: float, *, count: bool) -> Measured:
+    if case.problem is not None:
+        raise ReadError(case.problem)
     if not count:
         return measure(listen(converse, case.audio, case.parameters), case, der_collar_s=der_collar_s)
     with counted_encoder_passes() as passes:

@@ -27,6 +27,8 @@ def figures_of(measured: Measured) -> Figures:
     duration_s, attribution = measured.duration_s, measured.attribution
     return {
         **score_json(measured.score),
+        "outcome": measured.outcome,
+        "warnings": list(measured.warnings),
         "duration_s": round(duration_s, 3),
         "attribution": None if attribution is None else round(attribution, 4),
         "invented": rate_json(measured.invented),

@@ -31,6 +31,9 @@ class Measured:
     stages_s: Mapping[str, float] = field(default_factory=dict)
     encoder_passes: int | None = None
     """Windows that Whisper's encoder heard, where that is counted."""
+    outcome: str = "ok"
+    warnings: tuple[str, ...] = ()
+    """Each as `stage: code`."""
 
     @property
     def attribution(self) -> float | None:
@@ -56,6 +59,8 @@ def measure(heard: Heard, case: Case, *, der_collar_s: float = 0.0) -> Measured:
         rouge=None if case.summary is None else rouge(summary, case.summary),
         facts=None if case.summary is None else fact_coverage(summary, case.summary, speakers),
         stages_s=heard.stages_s,
+        outcome=heard.outcome,
+        warnings=heard.warnings,
     )
 
 
@@ -65,7 +70,11 @@ def run_case(converse: Converse, case: Case) -> Score:
 
 
 def all_together(measured: Sequence[Measured]) -> Measured:
-    """All recordings as one: errors, lengths and seconds are added up. ROUGE is the mean of those that have it."""
+    """All recordings as one: errors, lengths and seconds are added up. ROUGE is the mean of those that have it.
+
+    The outcome is how many were degraded, if any were.
+    """
+    degraded = sum(one.outcome != "ok" for one in measured)
     rouges = [one.rouge for one in measured if one.rouge is not None]
     passes = [one.encoder_passes for one in measured]
     stages = dict.fromkeys(stage for one in measured for stage in one.stages_s)
@@ -77,7 +86,9 @@ def all_together(measured: Sequence[Measured]) -> Measured:
         rouge=_mean(rouges) if rouges else None,
         facts=_added([one.facts for one in measured]),
         stages_s={stage: sum(one.stages_s.get(stage, 0.0) for one in measured) for stage in stages},
-        encoder_passes=None if None in passes else sum(count for count in passes if count is not None),
+        encoder_passes=None if None in passes or not passes else sum(count for count in passes if count is not None),
+        outcome=f"{degraded} of {len(measured)} degraded" if degraded else "ok",
+        warnings=tuple(dict.fromkeys(warning for one in measured for warning in one.warnings)),
     )
 
 

@@ -13,7 +13,7 @@ import unicodedata
 
 from evaluation.numbers import spelled_to_digits
 
-NAME = "roundtable-english-1"
+NAME = "roundtable-english-2"
 
 _FILLERS = frozenset(("uh", "um", "uhm", "hmm", "hm", "mm", "mmm", "mhm", "er", "erm"))
 
@@ -49,6 +49,9 @@ _CONTRACTIONS = [
     )
 ]
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
+_MONEY = re.compile(r"([$€£])\s*(\d+(?:\.\d+)?(?:\s+(?:hundred|thousand|million|billion)\b)?)")
+_INITIALS = re.compile(r"(?<![\w.])(?:[a-z]\.){2,}(?!\w)")
+"""`u.s.`, `p.m.`: one word, as it is without the dots."""
 
 
 def normalize(text: str) -> list[str]:
@@ -59,7 +62,8 @@ def normalize(text: str) -> list[str]:
     for pattern, written_out in _CONTRACTIONS:
         text = pattern.sub(written_out, text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = re.sub(r"([$€£])\s*(\d+(?:\.\d+)?)", lambda match: f"{match[2]} {_CURRENCIES[match[1]]}", text)
+    text = _MONEY.sub(lambda match: f"{match[2]} {_CURRENCIES[match[1]]}", text)
+    text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
     text = text.replace("%", " percent").replace("&", " and ").replace("'", "")
     text = "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
     text = re.sub(r"(?<!\d)\.|\.(?!\d)|[^\w.]|_", " ", text)

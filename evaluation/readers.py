@@ -7,7 +7,6 @@ else the spans of its `speakers`.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,9 @@ from roundtable.transcript import Turn, Word
 
 PAUSE_S = 0.5
 """A turn of a reply is scored in pieces parted by pauses this long, so that each piece's words have nearly exact times."""
+
+LONGEST_S = 1e7
+"""Four months. What claims to be later is no time in a recording."""
 
 
 class ReadError(Exception):
@@ -73,9 +75,11 @@ def read_stm(text: str, name: str) -> Recording:
         if len(fields) < 5:
             raise ReadError(f"{name}, line {number}: an STM line has at least five fields.")
         words = re.sub(r"^<[^>]*>\s*", "", fields[5] if len(fields) > 5 else "")
-        if words == "ignore_time_segment_in_scoring" or fields[2] == "inter_segment_gap":
+        if words.lower() == "ignore_time_segment_in_scoring" or fields[2] == "inter_segment_gap":
             continue
         start, end = _times(fields[3], fields[4], name, number)
+        if end < start:
+            raise ReadError(f"{name}, line {number}: ends before it starts.")
         utterances.append(Utterance(fields[2], start, end, words))
     _one_recording([line.split()[0] for _, line in _lines(text)], name)
     return Recording(_stem(name), utterances=tuple(sorted(utterances, key=lambda utterance: utterance.start)))
@@ -83,16 +87,20 @@ def read_stm(text: str, name: str) -> Recording:
 
 def read_rttm(text: str, name: str) -> Recording:
     """`SPEAKER file channel start length <NA> <NA> speaker …`, NIST's rich transcription time marks; other types are left."""
-    turns, names = [], []
-    for number, line in _lines(text):
+    turns, names, lines = [], [], _lines(text)
+    for number, line in lines:
         fields = line.split()
         if fields[0] != "SPEAKER":
             continue
         if len(fields) < 8:
             raise ReadError(f"{name}, line {number}: an RTTM line has at least eight fields.")
         start, length = _times(fields[3], fields[4], name, number)
+        if length < 0:
+            raise ReadError(f"{name}, line {number}: ends before it starts.")
         names.append(fields[1])
         turns.append(Turn(start, start + length, fields[7]))
+    if lines and not turns:
+        raise ReadError(f"{name}: has no SPEAKER line.")
     _one_recording(names, name)
     return Recording(_stem(name), turns=tuple(sorted(turns, key=lambda turn: turn.start)))
 
@@ -102,14 +110,8 @@ def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> 
     try:
         utterances = tuple(_utterances(reply))
         turns = _spans(reply) if rttm is None else read_rttm(rttm, name).turns
-        duration_s, wall_s = reply.get("duration"), reply.get("timings", {}).get("total_s")
-        return Recording(
-            _stem(name),
-            utterances,
-            turns,
-            None if duration_s is None else _finite(duration_s),
-            None if wall_s is None else _finite(wall_s),
-        )
+        duration_s, wall_s = _length(reply.get("duration")), _length(reply.get("timings", {}).get("total_s"))
+        return Recording(_stem(name), utterances, turns, duration_s, wall_s)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReadError(f"{name}: is not a reply in the json format.") from error
 
@@ -121,7 +123,9 @@ def read_words(path: Path) -> tuple[Word, ...]:
             Word(str(one["word"]), _finite(one["start"]), _finite(one["end"]), speaker=str(one["speaker"]))
             for one in json.loads(read_text(path))
         ]
-    except (KeyError, TypeError, ValueError) as error:
+        if any(word.end < word.start for word in words):
+            raise ValueError("ends before it starts")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ReadError(f"{path.name}: is not a list of words with their times.") from error
     return tuple(sorted(words, key=lambda word: word.start))
 
@@ -129,7 +133,7 @@ def read_words(path: Path) -> tuple[Word, ...]:
 def _read_json(text: str, name: str) -> Recording:
     try:
         return read_reply(json.loads(text), name)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ReadError(f"{name}: is not JSON.") from error
 
 
@@ -137,7 +141,7 @@ def _spans(reply: Mapping[str, Any]) -> tuple[Turn, ...] | None:
     if reply["chunks"] and not reply["speakers"]:
         return None  # diarization was off
     turns = (turn for turn in reply["speakers"] if turn["speaker"] is not None)
-    return tuple(Turn(*_span(turn["timestamp"]), speaker=turn["speaker"]) for turn in turns)
+    return tuple(Turn(*_span(turn["timestamp"]), speaker=_plain(turn["speaker"])) for turn in turns)
 
 
 def _utterances(reply: Mapping[str, Any]) -> Iterator[Utterance]:
@@ -152,9 +156,15 @@ def _utterances(reply: Mapping[str, Any]) -> Iterator[Utterance]:
             yield _utterance(turn["speaker"], (piece[0]["start"], piece[-1]["end"]), text)
 
 
-def _utterance(speaker: str | None, timestamp: Sequence[float], text: str) -> Utterance:
+def _utterance(speaker: object, timestamp: Sequence[float], text: object) -> Utterance:
     start, end = _span(timestamp)
-    return Utterance(speaker, start, end, text)
+    return Utterance(None if speaker is None else _plain(speaker), start, end, _plain(text))
+
+
+def _plain(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 def _span(timestamp: Sequence[float]) -> tuple[float, float]:
@@ -163,11 +173,17 @@ def _span(timestamp: Sequence[float]) -> tuple[float, float]:
 
 
 def _finite(time: str | float) -> float:
-    """A time as a float. Raises ValueError for anything that is not a finite number: no measure survives one."""
+    """A time as a float. Raises ValueError unless it is within `LONGEST_S` of 0: no measure survives one that is not."""
     number = float(time)
-    if not math.isfinite(number):
-        raise ValueError("not finite")
+    if not abs(number) <= LONGEST_S:  # nor is NaN
+        raise ValueError("no time in a recording")
     return number
+
+
+def _length(seconds: str | float | None) -> float | None:
+    if seconds is not None and _finite(seconds) < 0:
+        raise ValueError("negative")
+    return None if seconds is None else _finite(seconds)
 
 
 def _pieces(words: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
@@ -181,24 +197,29 @@ def _pieces(words: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
 
 
 def read_text(path: Path) -> str:
-    """Raises `ReadError` unless it is UTF-8."""
+    """Without the byte order mark that editors on Windows begin with. Raises `ReadError` unless it is UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"{path.name}: cannot be read as a text file.") from error
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
     """The lines that say something, stripped, with their numbers."""
-    stripped = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
+    stripped = ((number, line.strip()) for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1))
     return [(number, line) for number, line in stripped if line and not line.startswith(";")]
 
 
 def _times(first: str, second: str, name: str, number: int) -> tuple[float, float]:
+    return read_seconds(first, second, f"{name}, line {number}")
+
+
+def read_seconds(start: str, end: str, name: str) -> tuple[float, float]:
+    """Two times of a file. Raises `ReadError` where one is no time in a recording."""
     try:
-        return _finite(first), _finite(second)
+        return _finite(start), _finite(end)
     except ValueError as error:
-        raise ReadError(f"{name}, line {number}: a time is not a number.") from error
+        raise ReadError(f"{name}: a time is not a number.") from error
 
 
 def _one_recording(names: Sequence[str], file: str) -> None:

@@ -25,6 +25,7 @@ from evaluation.evaluate import evaluate
 from evaluation.machine import ROOT as ROOT
 from evaluation.machine import command, load_before
 from evaluation.machine import describe_machine as describe_machine
+from evaluation.options import collar_s, how_many
 from evaluation.readers import ReadError
 from evaluation.report import announced as announced
 from evaluation.results import OWN, README, RESULTS, write, write_readme
@@ -39,10 +40,14 @@ class Plan:
     cases: Sequence[Case]
     clips: Sequence[Path]
     path: Path
+    missing: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 measured (with --strict: and everything reached), 1 with --strict if anything fell short, 2 bad input."""
+    """Exit codes: 0 measured (with --strict: and everything reached), 2 bad input.
+
+    1: a set of engines measured no recording, none could run on DIR, or, with --strict, anything fell short.
+    """
     options = _parser().parse_args(arguments)
     try:
         plans = _plans(options)
@@ -50,16 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     about = {**describe_machine(), "command": command("evaluation.run", arguments), "load before": load_before()}
-    kept = True
+    kept, heard = True, bool(plans) or (options.data is None and options.corpus is None)
     for plan in plans:
-        figures = evaluate(plan.engines, plan.cases, plan.clips, about=about, der_collar_s=options.collar)
+        figures = evaluate(plan.engines, plan.cases, plan.clips, about=about, der_collar_s=options.collar, missing=plan.missing)
         print(tables(figures), flush=True)
         kept = kept and all(check.ok for check in checks_of(figures["checks"]))
+        heard = heard and bool(figures["recordings"])
         if options.write:
             write(figures, plan.path)
     if options.write and any(plan.path.parent == RESULTS for plan in plans):
         write_readme(README, RESULTS)
-    return 1 if options.strict and not kept else 0
+    return 1 if not heard or (options.strict and not kept) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,9 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--corpus", nargs=2, metavar=("NAME", "DIR"), help=f"a corpus where it lies: {', '.join(CORPORA)}")
     parser.add_argument("--split", metavar="NAME", help="of the corpus (default: the one that papers report)")
-    parser.add_argument("--first", type=int, metavar="N", help="only the first so many recordings of DIR")
+    parser.add_argument("--first", type=how_many, metavar="N", help="only the first so many recordings of DIR")
     parser.add_argument(
-        "--collar", type=float, default=0.0, metavar="S", help="TOTAL seconds left out around each border for DER (default: 0)"
+        "--collar",
+        type=collar_s,
+        default=0.0,
+        metavar="S",
+        help="TOTAL seconds left out around each border for DER (default: 0)",
     )
     parser.add_argument(
         "--write", action="store_true", help="keep the figures: evaluation/results and README.md; of DIR in out/"
@@ -87,24 +97,27 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plans(options: argparse.Namespace) -> list[Plan]:
     own = environments_own()
+    chosen = [one for one in STANDARD if options.engines is None or one.name in options.engines]
     if options.data is None and options.corpus is None:
-        plans = [
-            Plan(engines, engines.cases(), edge_clips(), RESULTS / f"{engines.name}.json")
-            for engines in STANDARD
-            if (options.engines is None or engines.name in options.engines) and _can_run(engines)
-        ]
+        runnable = [engines for engines in chosen if _can_run(engines)]
+        plans = [Plan(engines, engines.cases(), edge_clips(), RESULTS / f"{engines.name}.json") for engines in runnable]
         if own is not None and options.engines is None:
             plans.append(Plan(own, own.cases(), edge_clips(), OWN / "environment.json"))
         return plans
-    engines = own or STANDARD[0]
+    if options.engines is None:
+        chosen = [own or STANDARD[0]]
     if options.data is not None:
-        return [Plan(engines, data_cases(options.data)[: options.first], (), OWN / f"{engines.name}-data.json")]
+        cases, folder = data_cases(options.data)[: options.first], options.data.resolve().name
+        return [Plan(one, cases, (), OWN / f"{one.name}-data-{folder}.json") for one in chosen if _can_run(one)]
     name, folder = options.corpus
     if name not in CORPORA:
         raise ReadError(f"There is no corpus called that; there are {', '.join(CORPORA)}.")
     split = options.split or CORPORA[name].split
-    cases = CORPORA[name].read(Path(folder), split)[: options.first]
-    return [Plan(engines, cases, (), OWN / f"{engines.name}-{name}-{split}.json")]
+    found = CORPORA[name].read(Path(folder), split)
+    if found.missing:
+        print(found.missing_text, file=sys.stderr)
+    cases, path = found.cases[: options.first], f"{name}-{split}.json"
+    return [Plan(one, cases, (), OWN / f"{one.name}-{path}", found.missing_text) for one in chosen if _can_run(one)]
 
 
 def _can_run(engines: EngineSet) -> bool:

@@ -8,7 +8,7 @@
                                                                                             meeteval
     WDER     share of the words heard (right or misheard) that got the wrong speaker        Shafey et al. 2019
     DER      share of speech time missed, invented or credited to the wrong speaker, overlapped speech included, over the
-             whole recording                                                                pyannote.metrics
+             whole recording, and to the end of the reference if it is longer               pyannote.metrics
 
 Words are normalised (normalize.py) on both sides. A word that the hypothesis credits to nobody is in a stream of its own,
 which may be mapped to a speaker like any other.
@@ -30,11 +30,14 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 from scipy.optimize import linear_sum_assignment
 
 from evaluation.normalize import normalize
-from evaluation.readers import Recording
+from evaluation.readers import ReadError, Recording
 from roundtable.transcript import Turn
 
 TCP_COLLAR_S = 5.0
 """CHiME-7 and NOTSOFAR rank by tcpWER with this collar, to either side."""
+
+MOST_SPEAKERS = 20
+"""meeteval's own limit, on either side."""
 
 NOBODY = "(nobody)"
 
@@ -84,8 +87,9 @@ def score(hypothesis: Recording, reference: Recording, *, der_collar_s: float = 
     """Score one recording.
 
     `der_collar_s` is pyannote's: the TOTAL width left out around each border of the reference. md-eval's 0.25 is 0.5 here.
+    Raises `ReadError` for more than `MOST_SPEAKERS` speakers.
     """
-    by_words: dict[str, Rate] = {}
+    by_words: dict[str, Rate | None] = {}
     if hypothesis.utterances is not None and reference.utterances is not None:
         heard, said = _spoken(hypothesis), _spoken(reference)
         by_words = {
@@ -97,8 +101,10 @@ def score(hypothesis: Recording, reference: Recording, *, der_collar_s: float = 
         }
     by_turns: dict[str, Rate] = {}
     if hypothesis.turns is not None and reference.turns is not None:
-        duration_s = hypothesis.duration_s or max((t.end for t in (*hypothesis.turns, *reference.turns)), default=0.0)
-        by_turns["der"] = diarization_errors(hypothesis.turns, reference.turns, duration_s, der_collar_s)
+        # To the end of the reference at least: a recording of which only the beginning was decoded was not heard well.
+        known = (hypothesis.duration_s,) if hypothesis.duration_s is not None else (turn.end for turn in hypothesis.turns)
+        until_s = max(*known, *(turn.end for turn in reference.turns), 0.0)
+        by_turns["der"] = diarization_errors(hypothesis.turns, reference.turns, until_s, der_collar_s)
     found, there = hypothesis.num_speakers, reference.num_speakers
     if found is not None and there is not None:
         by_turns["speaker_count"] = Rate({"extra": max(0, found - there), "missing": max(0, there - found)}, there)
@@ -152,11 +158,14 @@ def word_errors(heard: Sequence[Spoken], said: Sequence[Spoken]) -> Rate:
     return _rate(found.substitutions, found.deletions, found.insertions, len(reference))
 
 
-def speaker_errors(heard: Sequence[Spoken], said: Sequence[Spoken]) -> Rate:
-    """WDER: of the words that the alignment pairs, those whose speakers are not a pair under the best mapping."""
+def speaker_errors(heard: Sequence[Spoken], said: Sequence[Spoken]) -> Rate | None:
+    """WDER: of the words that the alignment pairs, those whose speakers are not a pair under the best mapping.
+
+    None where it pairs none: who heard nothing has credited nobody, neither rightly nor wrongly.
+    """
     hypothesis, reference = _words(heard), _words(said)
     if not hypothesis or not reference:
-        return Rate({"wrong_speaker": 0}, 0)
+        return None
     heard_by, said_by = _speaker_of_words(heard), _speaker_of_words(said)
     places_heard, places_said = ({name: place for place, name in enumerate(dict.fromkeys(who))} for who in (heard_by, said_by))
     together = np.zeros((len(places_said), len(places_heard)), dtype=np.int64)
@@ -167,6 +176,8 @@ def speaker_errors(heard: Sequence[Spoken], said: Sequence[Spoken]) -> Rate:
             for sayer, hearer in zip(said_span, heard_span, strict=True):
                 together[places_said[sayer], places_heard[hearer]] += 1
     paired = int(together.sum())
+    if not paired:
+        return None
     right = int(together[linear_sum_assignment(together, maximize=True)].sum())
     return Rate({"wrong_speaker": paired - right}, paired)
 
@@ -174,6 +185,9 @@ def speaker_errors(heard: Sequence[Spoken], said: Sequence[Spoken]) -> Rate:
 def _by_meeteval(heard: Sequence[Spoken], said: Sequence[Spoken], measure: Callable[[SegLST, SegLST], Any]) -> Rate:
     if not heard or not said:  # meeteval refuses an empty side
         return _all_wrong(len(_words(heard)), len(_words(said)))
+    for account in (heard, said):
+        if (speakers := len({one.speaker for one in account})) > MOST_SPEAKERS:
+            raise ReadError(f"there are {speakers} speakers, and cpWER takes {MOST_SPEAKERS} at most.")
     found = measure(_seglst(heard), _seglst(said))["it"]
     return _rate(found.substitutions, found.deletions, found.insertions, found.length)
 
@@ -213,7 +227,10 @@ def _rate(substitutions: int, deletions: int, insertions: int, length: int) -> R
 
 
 def diarization_errors(heard: Sequence[Turn], said: Sequence[Turn], duration_s: float, collar_s: float = 0.0) -> Rate:
-    """DER in parts, in seconds, over [0, duration_s]. The collar is the TOTAL width, half of it to either side of a border."""
+    """DER in parts, in seconds, over [0, duration_s]. The collar is the TOTAL width, half of it to either side of a border.
+
+    Nobody speaks twice at once: turns of one speaker that overlap or touch count as one.
+    """
     metric = DiarizationErrorRate(collar=collar_s)
     uem = Timeline([Segment(0.0, duration_s)])
     found = metric(_annotation(said), _annotation(heard), uem=uem, detailed=True)
@@ -226,4 +243,4 @@ def _annotation(turns: Iterable[Turn]) -> Annotation:
     for turn in turns:
         if turn.end > turn.start:
             annotation[Segment(turn.start, turn.end), next(tracks)] = turn.speaker
-    return annotation
+    return annotation.support()

@@ -47,6 +47,7 @@ WHO_SAID_WHAT: tuple[Column, ...] = (
     ("DER", _rate("der")),
     ("miss/fa/conf s", lambda row: parts_text(rate_of(row["der"]), "{:.1f}")),
     ("speakers", lambda row: speakers_text(rate_of(row["speaker_count"]))),
+    ("outcome", lambda row: str(row["outcome"])),
 )
 TIMES_AND_SUMMARY: tuple[Column, ...] = (
     ("recording", lambda row: str(row["name"])),
@@ -71,6 +72,7 @@ EDGE: tuple[Column, ...] = (
     ("invented", lambda row: "-" if row["invented"] is None else str(row["invented"])),
     ("speakers", lambda row: str(len(row["speakers"]))),
     ("error", lambda row: row["error"] or "-"),
+    ("outcome", lambda row: str(row["outcome"])),
     ("RTF", lambda row: "-" if row["rtf"] is None else f"{row['rtf']:.3f}"),
 )
 
@@ -79,10 +81,17 @@ def tables(figures: Mapping[str, Any]) -> str:
     """Every table of one results file, under its title."""
     rows = [*figures["recordings"], *([figures["total"]] if len(figures["recordings"]) > 1 else [])]
     parts = [_heading(figures)]
-    parts += [_table(columns, rows) for columns in (WHO_SAID_WHAT, TIMES_AND_SUMMARY, SPEED)]
+    parts += [_table(columns, rows) for columns in (WHO_SAID_WHAT, TIMES_AND_SUMMARY, SPEED)] if rows else []
+    parts += ["\n".join(notes)] if (notes := _notes(figures)) else []
     parts += [_table(EDGE, figures["edge"])] if figures["edge"] else []
     parts += [check_table(checks_of(figures["checks"]))] if figures["checks"] else []
     return "\n\n".join(parts) + "\n"
+
+
+def _notes(figures: Mapping[str, Any]) -> list[str]:
+    """What the total does not tell: who is not in it, and who is not there at all."""
+    notes = [f"not in the total: {name}: {reason}" for name, reason in figures["not_in_total"].items()]
+    return [*notes, *([figures["missing"]] if figures["missing"] else [])]
 
 
 def _heading(figures: Mapping[str, Any]) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,17 +21,18 @@ from evaluation.__main__ import main
 from evaluation.cases import Case, data_cases, folder_cases, phone_call_cases, sample_cases
 from evaluation.checks import Check, check_table, edge_checks, score_checks
 from evaluation.engines import ENVIRONMENT, STANDARD, EngineSet
-from evaluation.listen import Edge, run_edge
+from evaluation.listen import Edge, Heard, run_edge
 from evaluation.measures import run_case
 from evaluation.normalize import normalize
-from evaluation.readers import ReadError, Recording, Utterance, read_reply, read_rttm, read_stm
+from evaluation.readers import ReadError, Recording, Utterance, read, read_reply, read_rttm, read_stm
 from evaluation.report import as_json, table
 from evaluation.results import MARKS
 from evaluation.score import Rate, diarization_errors, pooled, score
 from handler import EndpointHandler
+from roundtable.control import Control
 from roundtable.formats import render
 from roundtable.transcript import Conversation, Diarization, Segment, SpeakerTurn, Transcript, Turn, Word
-from tests.fakes import PHRASE, FakeTranscriber, fake_engines, raises, tone_wav
+from tests.fakes import PHRASE, FakeDiarizer, FakeSummarizer, FakeTranscriber, fake_engines, raises, tone_wav
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -101,18 +105,19 @@ def test_words_against_an_empty_reference_are_insertions_and_no_share() -> None:
     inserted = Rate({"substitutions": 0, "deletions": 0, "insertions": 3}, 0)
     assert (measured.wer, measured.cp_wer, measured.tcp_wer, measured.orc_wer) == (inserted,) * 4
     assert inserted.value is None
-    assert measured.wder == Rate({"wrong_speaker": 0}, 0)
+    assert measured.wder is None
     assert "+3" in table([measured])
 
 
 def test_an_empty_hypothesis_misses_every_word() -> None:
-    assert values(heard(), TALK) == {"wer": 1.0, "cp_wer": 1.0, "tcp_wer": 1.0, "orc_wer": 1.0, "wder": 0.0}
+    assert values(heard(), TALK) == {"wer": 1.0, "cp_wer": 1.0, "tcp_wer": 1.0, "orc_wer": 1.0, "wder": None}
+    assert table([score(heard(), TALK)]).splitlines()[1].split()[7] == "-"
 
 
 def test_silence_against_silence_has_no_errors() -> None:
     silence = Recording("silence", (), (), 5.0)
     measured = score(silence, silence)
-    assert values(silence, silence) == ALL_RIGHT
+    assert values(silence, silence) == {**ALL_RIGHT, "wder": None}
     assert measured.der is not None
     assert measured.der.value == 0.0
 
@@ -149,6 +154,19 @@ def test_what_lies_beyond_the_recording_is_not_scored() -> None:
     assert diarization_errors(found, REFERENCE_TURNS, 25.0).value == 0.0
 
 
+def test_a_recording_that_was_cut_short_misses_the_rest_of_the_speech() -> None:
+    cut = Recording("talk", turns=(Turn(0, 10, "A"),), duration_s=10.0)
+    assert score(cut, Recording("talk", turns=REFERENCE_TURNS)).der == Rate(
+        {"missed": 10.0, "false_alarm": 0.0, "confusion": 0.0}, 20.0
+    )
+
+
+def test_overlapping_turns_of_one_speaker_are_no_overlapped_speech() -> None:
+    twice = (Turn(0, 6, "A"), Turn(4, 10, "A"), Turn(10, 20, "B"))
+    assert diarization_errors(REFERENCE_TURNS, twice, 20.0) == Rate({"missed": 0.0, "false_alarm": 0.0, "confusion": 0.0}, 20.0)
+    assert diarization_errors(twice, REFERENCE_TURNS, 20.0).errors == 0.0
+
+
 def test_overlapped_speech_is_scored() -> None:
     overlapped = (*REFERENCE_TURNS, Turn(8, 10, "B"))
     assert diarization_errors(REFERENCE_TURNS, overlapped, 20.0) == Rate(
@@ -177,6 +195,8 @@ def test_the_collar_is_the_total_width_half_of_md_evals() -> None:
         ("It's been good; he'd better go, I'd say", "it has been good he had better go i would say"),
         ("Sheila's e-mail [laughter] (noise) <unk> naïve café", "sheilas e mail naive cafe"),
         ("Mr. Brown paid $1,250.50 (50%)", "mister brown paid 1250.50 dollars"),
+        ("$5 million, £3.5 million and five million dollars", "5000000 dollars 3.5 million pounds and 5000000 dollars"),
+        ("The U.S., US; 3 p.m. at a.b.com", "the us us 3 pm at a b com"),
         ("50% off, 3.5 litres", "50 percent off 3.5 litres"),
         ("three point five liters and zero point zero five", "3.5 liters and 0.05"),
         ("twenty-five people, a hundred and one ideas", "25 people 101 ideas"),
@@ -236,6 +256,7 @@ talk 1 A 0.5 1.25 No label here
 
 talk 1 inter_segment_gap 1.25 3.5
 talk 1 A 5 6 ignore_time_segment_in_scoring
+talk 1 A 6 7 IGNORE_TIME_SEGMENT_IN_SCORING
 talk 1 A 7 8
 """
     assert read_stm(text, "talk.stm") == Recording(
@@ -251,6 +272,19 @@ talk 1 A 7 8
 def test_rttm_reads_speaker_lines() -> None:
     text = "SPKR-INFO talk 1 <NA> <NA> <NA> unknown A <NA>\nSPEAKER talk 1 2.5 0.5 <NA> <NA> A <NA> <NA>\n"
     assert read_rttm(text, "talk.rttm") == Recording("talk", turns=(Turn(2.5, 3.0, "A"),))
+
+
+def test_a_byte_order_mark_costs_no_line(tmp_path: Path) -> None:
+    (tmp_path / "a.rttm").write_bytes(b"\xef\xbb\xbf" + RTTM.encode())
+    (tmp_path / "a.stm").write_bytes(b"\xef\xbb\xbf;; a comment\n" + STM.encode())
+    said = read(tmp_path / "a.stm", tmp_path / "a.rttm")
+    assert said == Recording("a", (Utterance("A", 0.0, 5.0, "Twenty-five words."),), (Turn(0.0, 5.0, "A"),))
+
+
+def test_an_rttm_without_any_speaker_line_is_an_error() -> None:
+    assert read_rttm("", "talk.rttm").turns == ()
+    with pytest.raises(ReadError, match=r"^talk\.rttm: has no SPEAKER line\.$"):
+        read_rttm("start,end,speaker\n0,1,A\n", "talk.rttm")
 
 
 def test_a_reply_is_read_in_pieces_parted_by_pauses() -> None:
@@ -282,6 +316,7 @@ def test_a_reply_is_read_in_pieces_parted_by_pauses() -> None:
         ("talk 1 A 0.5\n", "talk.stm, line 1: an STM line has at least five fields."),
         ("\ntalk 1 A zero 1.0 hi\n", "talk.stm, line 2: a time is not a number."),
         ("talk 1 A 0 nan hi\n", "talk.stm, line 1: a time is not a number."),
+        ("talk 1 A 2 1 hi\n", "talk.stm, line 1: ends before it starts."),
         ("a 1 A 0 1 hi\nb 1 A 0 1 hi\n", "talk.stm: holds 2 recordings; give each one a file of its own."),
     ],
 )
@@ -319,13 +354,13 @@ def test_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "recording  words    WER  sub/del/ins  cpWER  tcpWER  ORC-WER   WDER    DER  miss/fa/conf s  speakers    RTF\n"
         "talk           2  0.500        1/0/0  0.500   0.500    0.500  0.000  0.200     1.0/0.0/0.0         1  0.500\n"
-        "(normaliser roundtable-english-1; total = all errors over all words or seconds)\n"
+        "(normaliser roundtable-english-2; total = all errors over all words or seconds)\n"
     )
 
 
 def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hyp = written(tmp_path / "hyp", {"b.json": json.dumps(REPLY), "b.rttm": RTTM, "a.stm": STM, "extra.json": "{}"})
-    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM})
+    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM, "._a.stm": "\0"})
     assert main([str(hyp), str(ref), "--json", "-"]) == 0
     output = capsys.readouterr()
     report = json.loads(output.out)
@@ -334,7 +369,7 @@ def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert [entry["der"] and entry["der"]["value"] for entry in report["recordings"]] == [None, 0.0]
     expected = {"value": 0.25, "errors": 1, "length": 4, "substitutions": 1, "deletions": 0, "insertions": 0}
     assert report["total"]["wer"] == expected
-    assert report["normalizer"] == "roundtable-english-1"
+    assert report["normalizer"] == "roundtable-english-2"
     assert main([str(hyp), str(ref), "--json", str(tmp_path / "out.json")]) == 0
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == report
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:4]] == ["recording", "a", "b", "total"]
@@ -347,6 +382,10 @@ def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ({"hyp.json": '{"text": ""}'}, NOT_A_REPLY),
         ({"hyp.json": '{"speakers": [], "chunks": [{"timestamp": [0, NaN], "text": ""}]}'}, NOT_A_REPLY),
         ({"hyp.json": "[]"}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps(REPLY).replace('"25 worlds"', "null")}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps(REPLY).replace('"SPEAKER_00"', "5")}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps({**REPLY, "duration": -5})}, NOT_A_REPLY),
+        ({"hyp.json": "[" * 100_000}, "error: hyp.json: is not JSON.\n"),
         ({}, "error: hyp.json: cannot be read as a text file.\n"),
     ],
 )
@@ -356,6 +395,12 @@ def test_input_that_cannot_be_read(
     written(tmp_path, {**files, "talk.stm": STM})
     assert main([str(tmp_path / "hyp.json"), str(tmp_path / "talk.stm")]) == 2
     assert capsys.readouterr().err == complaint
+
+
+def test_more_speakers_than_can_be_scored_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, {"b.stm": TWENTY_ONE})
+    assert main([str(tmp_path / "b.stm"), str(tmp_path / "b.stm")]) == 2
+    assert capsys.readouterr().err == "error: b: there are 21 speakers, and cpWER takes 20 at most.\n"
 
 
 def test_pairs_that_do_not_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -436,6 +481,7 @@ def test_an_edge_clip_with_invented_words_falls_short(tmp_path: Path) -> None:
     assert replace(edge, rtf=None) == Edge("silence", "thank you", ("SPEAKER_00",), "thank you", "", None, invented=2)
     assert [(check.measure, check.measured, check.ok) for check in edge_checks(edge)] == [
         ("error", "none", True),
+        ("outcome", "ok", True),
         ("invented words", "2", False),
         ("invented speakers", "1", False),
         ("summary", "does not", False),
@@ -446,7 +492,7 @@ def test_an_edge_clip_that_fails_is_reported_by_its_code(tmp_path: Path) -> None
     clip = tmp_path / "silence.flac"
     clip.write_bytes(tone_wav(2.0))
     edge = run_edge(handler_that_hears("", failing=True).converse, clip)
-    assert edge == Edge("silence", "", (), "", "engine_failed", None)
+    assert edge == Edge("silence", "", (), "", "engine_failed", None, outcome="failed")
     assert edge_checks(edge) == [Check("silence", "error", "engine_failed", "none", False)]
 
 
@@ -495,10 +541,12 @@ def test_the_whole_command(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [row["name"] for row in report["recordings"]] == ["tone"]
     row = report["recordings"][0]
     assert (row["wer"]["value"], row["der"]["value"], row["attribution"], row["invented"]["errors"]) == (0.0, 0.0, 0.0, 0)
+    assert (row["outcome"], row["warnings"], report["total"]["outcome"]) == ("ok", [], "ok")
     assert list(row["rtf"]) == ["decode", "asr", "diarize", "merge", "summarize"]
     assert report["command"] == "python -m evaluation.run --write"
     assert [(check["measure"], check["ok"]) for check in report["checks"] if check["recording"] == "silence"] == [
         ("error", True),
+        ("outcome", True),
         ("invented words", False),
         ("invented speakers", False),
         ("summary", False),
@@ -508,21 +556,162 @@ def test_the_whole_command(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert page.endswith("```\n\n" + MARKS[1] + "\nAfter.\n")
 
 
+def own_report(project: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((project / "own" / "embedded-data-samples.json").read_text(encoding="utf-8"))
+    return report
+
+
 def test_a_recording_that_fails_does_not_cost_the_others(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "samples" / "broken.flac").write_bytes(b"no audio at all")
     written(project / "samples", {"broken.stm": STM})
     assert run.main(["--data", str(project / "samples"), "--write", "--strict"]) == 1
-    report = json.loads((project / "own" / "embedded-data.json").read_text(encoding="utf-8"))
+    report = own_report(project)
     assert [row["name"] for row in report["recordings"]] == ["tone"]
+    assert report["not_in_total"] == {"broken": "not_audio"}
     broken = {"recording": "broken", "measure": "error", "measured": "not_audio", "must_reach": "none", "ok": False}
     assert report["checks"][0] == broken
-    assert "not_audio" in capsys.readouterr().out
+    assert "not in the total: broken: not_audio" in capsys.readouterr().out
+    assert run.main(["--data", str(project / "samples")]) == 0  # one was heard
+    (project / "samples" / "tone.flac").unlink()
+    assert run.main(["--data", str(project / "samples")]) == 1  # none was
+
+
+TWENTY_ONE = "".join(f"b 1 s{n} {n} {n + 1} word\n" for n in range(21))
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"b.stm": b"\xff"}, "b.stm: cannot be read as a text file."),
+        ({"b.stm": TWENTY_ONE.encode()}, "there are 21 speakers, and cpWER takes 20 at most."),
+        ({"b.stm": b"b 1 A 5 3 no\n"}, "b.stm, line 1: ends before it starts."),
+        ({"b.stm": b"b 1 A 0 1e18 no\n"}, "b.stm, line 1: a time is not a number."),
+        ({"b.rttm": b"SPEAKER b 1 0 -3 <NA> <NA> A <NA> <NA>\n"}, "b.rttm, line 1: ends before it starts."),
+        ({"b.stm": b"", "b.words.json": b"[" * 100_000}, "b.words.json: is not a list of words with their times."),
+        (
+            {"b.stm": b"", "b.words.json": b'[{"word": "x", "start": 5, "end": 1, "speaker": "A"}]'},
+            "b.words.json: is not a list of words with their times.",
+        ),
+    ],
+)
+def test_one_bad_reference_does_not_cost_the_others(files: dict[str, bytes], reason: str, project: Path) -> None:
+    samples = project / "samples"
+    (samples / "b.wav").write_bytes(tone_wav(2.0))
+    for name, content in files.items():
+        (samples / name).write_bytes(content)
+    assert run.main(["--data", str(samples), "--write"]) == 0
+    report = own_report(project)
+    assert [row["name"] for row in report["recordings"]] == ["tone"]
+    assert report["not_in_total"] == {"b": reason}
+    assert (report["checks"][0]["recording"], report["checks"][0]["measured"], report["checks"][0]["ok"]) == (
+        "b",
+        reason,
+        False,
+    )
+
+
+def test_a_folder_with_the_name_of_a_recording_does_not_cost_the_others(project: Path) -> None:
+    (project / "samples" / "b.wav").mkdir()
+    written(project / "samples", {"b.stm": STM, "._tone.stm": "\0", "._tone.flac": "\0"})
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 0
+    assert own_report(project)["not_in_total"] == {"b": "b.wav: cannot be read as a file."}
+
+
+def test_what_nobody_foresaw_costs_one_recording_and_is_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(converse: object, audio: Path, parameters: object) -> Heard:
+        raise ZeroDivisionError(audio.stem)
+
+    monkeypatch.setattr("evaluation.evaluate.listen", fails)
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 1
+    assert own_report(project)["not_in_total"] == {"tone": "could not be measured: ZeroDivisionError"}
+    assert "ZeroDivisionError: tone" in capsys.readouterr().err
+
+
+def test_two_recordings_with_one_reference_are_refused_by_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "samples" / "tone.mp3").write_bytes(tone_wav(2.0))
+    assert run.main(["--data", str(project / "samples")]) == 2
+    complaint = "error: tone.flac and tone.mp3 share one reference; only one can be the recording.\n"
+    assert capsys.readouterr().err == complaint
+
+
+def fails_the_second_time() -> Callable[[Control], object]:
+    calls = count(1)
+
+    def before(control: Control) -> object:
+        if next(calls) == 2:
+            raise RuntimeError
+        return None
+
+    return before
+
+
+@pytest.mark.parametrize("stage", ["diarize", "summarize"])
+def test_a_degraded_recording_does_not_improve_the_totals_unseen(
+    stage: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, before = project / "samples", fails_the_second_time()
+    for name in ("tone", "zone"):
+        written(samples, {f"{name}.stm": FAKE_STM, f"{name}.rttm": FAKE_RTTM, f"{name}.summary.txt": "Ann pays 5."})
+    (samples / "zone.flac").write_bytes(tone_wav(2.0))
+    engines = fake_engines(
+        None,
+        FakeDiarizer(before) if stage == "diarize" else None,
+        FakeSummarizer(before) if stage == "summarize" else None,
+    )
+    monkeypatch.setattr("handler.EndpointHandler", lambda settings: EndpointHandler(settings=SETTINGS, engines=engines))
+    assert run.main(["--data", str(samples), "--write", "--strict"]) == 1
+    assert "1 of 2 degraded" in capsys.readouterr().out
+    report = own_report(project)
+    good, bad = report["recordings"]
+    assert (good["outcome"], bad["outcome"], bad["warnings"]) == ("ok", "degraded", [f"{stage}: engine_failed"])
+    assert [(one["recording"], one["measured"], one["ok"]) for one in report["checks"] if one["measure"] == "outcome"] == [
+        ("tone", "ok", True),
+        ("zone", f"degraded ({stage}: engine_failed)", False),
+    ]
+    assert (report["total"]["facts"]["errors"], report["total"]["facts"]["length"]) == (2, 2)
+    missed = (2.0, 2) if stage == "diarize" else (0.0, 0)
+    assert (report["total"]["der"]["missed"], report["total"]["speaker_count"]["missing"]) == missed
+    assert (report["total"]["der"]["length"], report["total"]["speaker_count"]["length"]) == (4.0, 4)
+
+
+def test_a_degraded_edge_clip_falls_short() -> None:
+    edge = Edge("silence", "", (), "No speech.", "", 0.1, 0, "degraded", ("diarize: engine_failed",))
+    short = [check for check in edge_checks(edge) if not check.ok]
+    assert short == [Check("silence", "outcome", "degraded (diarize: engine_failed)", "ok", False)]
+
+
+def test_a_recording_heard_twice_counts_once_in_the_total(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (case,) = sample_cases(project / "samples")
+    told = replace(case, name="tone, told 2", parameters={"num_speakers": 2})
+    monkeypatch.setattr(run, "STANDARD", (replace(fake_set(project / "samples"), cases=lambda: [told, case]),))
+    assert run.main(["--write"]) == 0
+    report = json.loads((project / "results" / "embedded.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["recordings"]] == ["tone, told 2", "tone"]
+    assert report["total"]["wer"]["length"] == 5
+    assert report["not_in_total"] == {"tone, told 2": "the same recording, heard with other parameters"}
+
+
+def test_engines_that_were_chosen_hear_ones_own_recordings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STANDARD", tuple(fake_set(project / "samples", name) for name in ("embedded", "others")))
+    assert run.main(["--data", str(project / "samples"), "--engines", "others", "--write"]) == 0
+    assert [path.name for path in (project / "own").iterdir()] == ["others-data-samples.json"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--first", "0"), ("--first", "-1"), ("--first", "x"), ("--collar", "nan"), ("--collar", "-1")]
+)
+def test_options_that_would_mislead_are_refused(option: str, value: str, project: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run.main(["--data", str(project / "samples"), f"{option}={value}"])
+    assert caught.value.code == 2
 
 
 def test_recordings_of_ones_own_have_results_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--data", str(project / "samples"), "--write"]) == 0
     assert capsys.readouterr().err.splitlines()[0] == "not scored, for want of a reference: without-reference"
-    report = json.loads((project / "own" / "embedded-data.json").read_text(encoding="utf-8"))
+    report = own_report(project)
     assert [row["name"] for row in report["recordings"]] == ["tone"]
     assert report["edge"] == []
     assert not (project / "results").exists()
@@ -532,7 +721,7 @@ def test_recordings_of_ones_own_have_results_of_their_own(project: Path, capsys:
 def test_models_that_the_environment_names_hear_ones_own_recordings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASR_MODEL", "a/model")
     assert run.main(["--data", str(project / "samples"), "--write"]) == 0
-    assert [path.name for path in (project / "own").iterdir()] == ["environment-data.json"]
+    assert [path.name for path in (project / "own").iterdir()] == ["environment-data-samples.json"]
 
 
 def test_what_cannot_be_evaluated_is_exit_code_2(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -567,6 +756,7 @@ def test_engines_that_are_not_installed_are_left_out(project: Path, monkeypatch:
     assert absent.missing() == "no_such_package.inside"
     assert run.main(["--write"]) == 0
     assert not (project / "results").exists()
+    assert run.main(["--data", str(project / "samples")]) == 1
 
 
 def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) -> None:
@@ -585,8 +775,9 @@ def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) 
     assert sample_cases(tmp_path) == []
     assert data_cases(tmp_path) == [a, b]
     written(tmp_path, {"a.words.json": '[{"word": "two"}]'})
+    assert [case.problem for case in folder_cases(tmp_path)] == ["a.words.json: is not a list of words with their times.", None]
     with pytest.raises(ReadError, match=r"^a\.words\.json: is not a list of words with their times\.$"):
-        folder_cases(tmp_path)
+        sample_cases(tmp_path)
 
 
 def test_a_report_is_json() -> None:

@@ -28,6 +28,16 @@ from tests.fakes import fake_engines
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
+def meetings_xml(folder: Path, **participants: str) -> Path:
+    """`corpusResources/meetings.xml` of AMI's annotations, with these meetings and the letters of their participants."""
+    lines = [
+        f'<meeting observation="{name}">' + "".join(f'<speaker nxt_agent="{one}"/>' for one in letters) + "</meeting>"
+        for name, letters in participants.items()
+    ]
+    text = f"<meetings>{''.join(lines)}</meetings>"
+    return written(folder / "ami_public_manual_1.6.2" / "corpusResources" / "meetings.xml", text)
+
+
 def wav(name: str, seconds: float) -> bytes:
     """The beginning of a sample, as 16-bit WAV."""
     audio = decode_audio((SAMPLES / f"{name}.flac").read_bytes(), max_bytes=1 << 24, max_seconds=3600)
@@ -80,7 +90,9 @@ def ami_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_ami_meeting_says_what_our_sample_says(ami_folder: Path) -> None:
-    (case,) = ami(ami_folder, "test")
+    meetings = ami(ami_folder, "test")
+    (case,) = meetings.cases
+    assert meetings.missing_text.startswith("1 of 16 recordings, missing: EN2002a, EN2002b, ")
     assert (case.name, case.audio.name, case.parameters) == ("ES2004a", "ES2004a.Mix-Headset.wav", {"summarize": False})
     ours = read(SAMPLES / "call.stm", SAMPLES / "call.rttm")
     assert case.reference.turns == ours.turns
@@ -93,7 +105,10 @@ def test_an_ami_meeting_says_what_our_sample_says(ami_folder: Path) -> None:
 def test_without_rttm_the_turns_are_words_that_touch(ami_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(ami_folder, tmp_path / "ami")
     shutil.rmtree(tmp_path / "ami" / "AMI-diarization-setup")
-    (case,) = ami(tmp_path / "ami", "test")
+    (case,) = ami(tmp_path / "ami", "test").cases
+    assert case.problem == "incomplete: the words of 2 of 3 participants or more are there."
+    meetings_xml(tmp_path / "ami", ES2004a="AB")
+    (case,) = ami(tmp_path / "ami", "test").cases
     said = read_words(SAMPLES / "call.words.json")
     spoken = tuple(Turn(word.start, word.end, str(word.speaker)) for word in said)
     assert case.reference.turns is not None
@@ -108,7 +123,8 @@ def test_noises_and_untimed_words_are_left_out_and_endings_join_their_word(tmp_p
       <w starttime="" endtime="">ever</w><w starttime="3.0" endtime="3.4">'kay</w></nite:root>"""
     written(tmp_path / "words" / "TS3003d.C.words.xml", words)
     written(tmp_path / "TS3003d.Mix-Headset.wav", b"")
-    (case,) = ami(tmp_path, "test")
+    meetings_xml(tmp_path, TS3003d="C")
+    (case,) = ami(tmp_path, "test").cases
     assert case.words == (Word("That's", 1.0, 1.3, speaker="C"), Word("'kay", 3.0, 3.4, speaker="C"))
     assert case.reference.utterances == (Utterance("C", 1.0, 1.3, "That's"), Utterance("C", 3.0, 3.4, "'kay"))
     assert case.reference.turns == (Turn(1.0, 1.3, "C"), Turn(3.0, 3.4, "C"))
@@ -120,10 +136,46 @@ def test_a_meeting_is_in_one_split_and_needs_a_reference(ami_folder: Path, tmp_p
         ami(ami_folder, "dev")  # its words are missing
     written(tmp_path / "ES2002a.Mix-Headset.wav", b"")
     written(tmp_path / "words" / "ES2002a.A.words.xml", nxt("ES2002a.A", [Word("Hello", 1.0, 2.0)]))
-    assert [case.name for case in ami(tmp_path, "train")] == ["ES2002a"]
-    written(tmp_path / "words" / "ES2002a.A.words.xml", "<nite:root>")
-    with pytest.raises(ReadError, match=r"^ES2002a\.A\.words\.xml: is not NXT's XML\.$"):
-        ami(tmp_path, "train")
+    meetings_xml(tmp_path, ES2002a="A")
+    assert [(case.name, case.problem) for case in ami(tmp_path, "train").cases] == [("ES2002a", None)]
+    meetings_xml(tmp_path, ES2002a="ABC")
+    assert [case.problem for case in ami(tmp_path, "train").cases] == ["incomplete: the words of B, C are missing."]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("<nite:root>", "ES2002a.A.words.xml: is not NXT's XML."),
+        ('<r><w starttime="x" endtime="2">no</w></r>', "ES2002a.A.words.xml: a time is not a number."),
+        ('<r><w starttime="nan" endtime="2">no</w></r>', "ES2002a.A.words.xml: a time is not a number."),
+    ],
+)
+def test_one_bad_word_file_does_not_cost_the_other_meetings(words: str, problem: str, tmp_path: Path) -> None:
+    meetings_xml(tmp_path, ES2002a="A", ES2002b="A")
+    for meeting, text in {"ES2002a": words, "ES2002b": nxt("ES2002b.A", [Word("Hello", 1.0, 2.0)])}.items():
+        written(tmp_path / f"{meeting}.Mix-Headset.wav", b"")
+        written(tmp_path / "words" / f"{meeting}.A.words.xml", text)
+        written(tmp_path / "words" / f"._{meeting}.A.words.xml", b"\0\5")
+    assert [case.problem for case in ami(tmp_path, "train").cases] == [problem, None]
+
+
+def test_acronyms_are_one_word_and_a_late_ending_is_none(tmp_path: Path) -> None:
+    said = [Word("T_V_", 1.0, 1.5), Word("café", 20.0, 20.5), Word("'s", 40.0, 40.2)]
+    meetings_xml(tmp_path, TS3003d="C")
+    written(tmp_path / "TS3003d.Mix-Headset.wav", b"")
+    written(tmp_path / "words" / "TS3003d.C.words.xml", nxt("TS3003d.C", said).replace("ISO-8859-1", "UTF-8"))
+    (case,) = ami(tmp_path, "test").cases
+    assert [(word.text, word.start) for word in case.words or ()] == [("TV", 1.0), ("café", 20.0), ("'s", 40.0)]
+
+
+def test_words_within_another_word_make_no_overlapping_turns(tmp_path: Path) -> None:
+    said = [Word("long", 0.0, 5.0), Word("in", 1.0, 2.0), Word("side", 3.0, 4.0)]
+    meetings_xml(tmp_path, TS3003d="C")
+    written(tmp_path / "TS3003d.Mix-Headset.wav", b"")
+    written(tmp_path / "words" / "TS3003d.C.words.xml", nxt("TS3003d.C", said))
+    (case,) = ami(tmp_path, "test").cases
+    assert case.reference.turns == (Turn(0.0, 5.0, "C"),)
+    assert case.reference.utterances == (Utterance("C", 0.0, 5.0, "long in side"),)
 
 
 # --- VoxConverse -----------------------------------------------------------------------------------------------------
@@ -142,7 +194,9 @@ def voxconverse_folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("split", "name"), [("dev", "abjxc"), ("test", "aepyx")])
 def test_voxconverse_gives_turns_and_no_words(voxconverse_folder: Path, split: str, name: str) -> None:
-    (case,) = voxconverse(voxconverse_folder, split)
+    found = voxconverse(voxconverse_folder, split)
+    (case,) = found.cases
+    assert found.missing_text == ("" if split == "dev" else "1 of 2 recordings, missing: zzsba")
     assert (case.name, case.audio.name, case.reference.utterances) == (name, f"{name}.wav", None)
     assert case.reference.turns == read(SAMPLES / "meeting.rttm").turns
 
@@ -170,19 +224,28 @@ def librispeech_folder(tmp_path: Path) -> Path:
 
 
 def test_librispeech_gives_a_case_per_sentence(librispeech_folder: Path) -> None:
-    first, second = librispeech(librispeech_folder, "dev-clean")
+    first, second = librispeech(librispeech_folder, "dev-clean").cases
     assert [first.name, second.name] == ["84-121123-0000", "84-121123-0001"]
     (said,) = first.reference.utterances or ()
     assert (said.speaker, said.start, said.end) == ("84", 0.0, 3.0)
     assert said.text.startswith("GOOD AFTERNOON THIS IS THE CUSTOMER SERVICE")
     assert first.parameters == {"summarize": False, "diarize": False}
-    assert librispeech(librispeech_folder / "LibriSpeech", "dev-clean") == [first, second]
+    assert librispeech(librispeech_folder / "LibriSpeech", "dev-clean").cases == [first, second]
 
 
 def test_a_sentence_without_its_recording_is_told(librispeech_folder: Path) -> None:
     next(librispeech_folder.rglob("*-0001.flac")).unlink()
-    with pytest.raises(ReadError, match=r"^84-121123\.trans\.txt: 84-121123-0001\.flac does not lie beside it\.$"):
-        librispeech(librispeech_folder, "dev-clean")
+    found = librispeech(librispeech_folder, "dev-clean")
+    assert [case.name for case in found.cases] == ["84-121123-0000"]
+    assert found.missing_text == "1 of 2 recordings, missing: 84-121123-0001"
+
+
+def test_a_broken_recording_costs_no_other(librispeech_folder: Path) -> None:
+    broken = next(librispeech_folder.rglob("*-0001.flac"))
+    broken.write_bytes(b"fLaC junk")
+    written(broken.with_name("._84-121123.trans.txt"), b"\0\5\xff")
+    problems = [case.problem for case in librispeech(librispeech_folder, "dev-clean").cases]
+    assert problems == [None, "84-121123-0001.flac: cannot be read as a recording."]
 
 
 # --- The command -----------------------------------------------------------------------------------------------------
@@ -213,6 +276,7 @@ def test_a_corpus_is_evaluated_where_it_lies(
     figures = json.loads((tmp_path / "own" / f"environment-{corpus}-{split or 'test'}.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in figures["recordings"]] == names
     assert figures["der_collar_total_s"] == 0.5
+    assert figures["missing"].partition(",")[0] == ("1 of 16 recordings" if corpus == "ami" else "")
     (row,) = figures["recordings"]
     assert {name for name in ("wer", "der") if row[name] is not None} == {
         "ami": {"wer", "der"},

@@ -9,20 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.cases import Case
 from evaluation.corpora.ami import ami
+from evaluation.corpora.layout import Found
 from evaluation.corpora.librispeech import librispeech
 from evaluation.corpora.voxconverse import voxconverse
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """`read(folder, split)`: its recordings in the order of their names; raises `ReadError` if there are none.
+    """`read(folder, split)`: its recordings, and what is missing; raises `ReadError` if there are none.
 
     `split` is the one that is reported.
     """
 
-    read: Callable[[Path, str], list[Case]]
+    read: Callable[[Path, str], Found]
     split: str
 
 
