@@ -175,7 +175,7 @@ def test_lifecycle_verbs(tool: Tool, hub: FakeHub) -> None:
     assert f"serves me/roundtable at {commit}" in tool.ok("status").out
     assert tool.ok("smoke", "--json").json()["ok"] is True
     assert tool.ok("logs", "--lines", "1").out == "Application startup complete.\n"
-    assert tool.ok("pause", "--json").json() == {"state": "paused"}
+    assert tool.ok("pause", "--json").json() == {"state": "paused", "canary": None}
     ran = tool.run("smoke")
     assert ran.code == 2
     assert "roundtable is paused, so there is nothing to test" in ran.err
