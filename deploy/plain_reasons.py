@@ -15,6 +15,7 @@ _PLAIN = {
     "missing": "is missing",
     "extra_forbidden": "unknown field",
     "string_type": "must be text",
+    "string_pattern_mismatch": "must be of another form",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "int_type": "must be a whole number",

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -54,13 +55,14 @@ def _for(python: str, text: str) -> str:
 def _ask_pip(arguments: list[str]) -> str | None:
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
     try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and file
-            [*command, "--quiet", "--disable-pip-version-check", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=RESOLVE_LIMIT_S,
-            check=False,
-        )
+        with TemporaryDirectory() as nowhere:  # pips before 25 ask for a target with another Python's wheels, dry run or not
+            done = subprocess.run(  # noqa: S603  # our own interpreter and file
+                [*command, "--quiet", "--disable-pip-version-check", "--target", nowhere, *arguments],
+                capture_output=True,
+                text=True,
+                timeout=RESOLVE_LIMIT_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         return f"pip had no answer in {RESOLVE_LIMIT_S:.0f} s"
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
