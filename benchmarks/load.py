@@ -31,7 +31,7 @@ from benchmarks.load_server import HOSTS, Server, host_named, is_loopback, resid
 from benchmarks.outcome import add_options, command, publish
 from client import ClientError
 from client.parameters import SendAs
-from evaluation.run import ROOT, describe_machine
+from evaluation.machine import ROOT, describe_machine
 from tests.hosts.harness import HostError
 
 MARKS = ("<!-- figures of benchmarks.load -->", "<!-- end of the load's figures -->")

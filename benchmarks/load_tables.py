@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.load_arrivals import waits_one_at_a_time
 from benchmarks.load_requests import DEGRADED, OK, UNFINISHED, Sent
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

@@ -20,7 +20,8 @@ from benchmarks import service_tables
 from benchmarks.load_recordings import cut
 from benchmarks.outcome import add_options, command, publish
 from benchmarks.service_start import first_reply
-from evaluation.run import ROOT, announced, describe_machine
+from evaluation.machine import ROOT, describe_machine
+from evaluation.report import announced
 
 MARKS = ("<!-- figures of benchmarks.service -->", "<!-- end of the service's figures -->")
 PARTS = ("overhead", "start")

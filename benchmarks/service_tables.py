@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.service_overhead import BASE64, RAW, overhead_s
 from benchmarks.service_start import STEPS
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

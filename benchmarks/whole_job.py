@@ -49,9 +49,10 @@ from benchmarks.whole_job_systems import (
     batched,
     convert,
 )
+from evaluation.machine import ROOT, describe_machine
 from evaluation.readers import Recording as Account
 from evaluation.readers import Utterance, read
-from evaluation.run import ROOT, announced, describe_machine
+from evaluation.report import announced
 from evaluation.score import score
 from roundtable.transcript import Turn
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.child import Child
 from benchmarks.peers.protocol import Heard, Request
-from evaluation.run import ROOT
+from evaluation.machine import ROOT
 
 OURS = "ours"
 OURS_INT8 = "ours, CTranslate2, int8"

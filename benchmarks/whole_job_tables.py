@@ -7,8 +7,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.whole_job_systems import COMPUTE_TYPES, DEFAULT_BEAMS, OURS, OURS_INT8, TUTORIAL, batched
+from evaluation.checks import Check, check_table
 from evaluation.report import aligned
-from evaluation.run import Check, check_table
 
 Figures = Mapping[str, Any]
 

@@ -16,18 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.cases import Case, data_cases
-from evaluation.checks import Check as Check  # as itself, here and below: benchmarks may still take it from here
-from evaluation.checks import check_table as check_table
 from evaluation.checks import checks_of
 from evaluation.corpora import CORPORA
 from evaluation.engines import STANDARD, EngineSet, edge_clips, environments_own
 from evaluation.evaluate import evaluate
-from evaluation.machine import ROOT as ROOT
-from evaluation.machine import command, load_before
-from evaluation.machine import describe_machine as describe_machine
+from evaluation.machine import command, describe_machine, load_before
 from evaluation.options import collar_s, how_many
 from evaluation.readers import ReadError
-from evaluation.report import announced as announced
 from evaluation.results import OWN, README, RESULTS, write, write_readme
 from evaluation.tables import tables
 

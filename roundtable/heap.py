@@ -48,12 +48,6 @@ def reusing_large_blocks() -> Iterator[None]:
         _function("malloc_trim")(0)
 
 
-def give_back() -> None:
-    """What the heap holds in vain goes back while blocks are still reused: for work whose batches leave holes over time."""
-    if _reusing:
-        _function("malloc_trim")(0)
-
-
 _lock = threading.Lock()
 _reusing: list[None] = []
 
