@@ -172,5 +172,6 @@ def history(journal: Records, console: Console) -> None:
         rows.append((record.values["begun"], record.values["verb"], before, record.after.revision[:12], record.outcome))
     lines = table(rows) if records else ["no changes yet"]
     if records and records[-1].outcome == UNFINISHED:
-        lines.append("the last change is unfinished: run `apply` again, which goes on from there and keeps the way back")
+        verb = records[-1].values["verb"]
+        lines.append(f"the last change is unfinished: run `{verb}` again, which goes on from there and keeps the way back")
     console.result([record.values for record in records], lines)
