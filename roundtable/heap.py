@@ -2,12 +2,16 @@
 
 glibc learns from what is freed: before long it serves blocks of up to 32 MB from a heap in which they leave holes, and an hour
 of audio takes 50 to 100 MB more than ten minutes do, although nothing is kept. With a fixed threshold it takes the waveform.
-Then, however, each intermediate result of a network is paged in anew, which costs Whisper's encoder a fifth of its time.
+Then, however, each intermediate result of a network is paged in anew, which costs Whisper's encoder a fifth of its time, and
+pyannote half of it. So these reuse blocks, and what outlives a network's step lies elsewhere, in `own_pages`: between blocks
+that come and go it would be what keeps the next one from fitting.
 """
 
 from __future__ import annotations
 
 import ctypes
+import mmap
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +50,22 @@ def reusing_large_blocks() -> Iterator[None]:
             if not _reusing:
                 _set(_RETURNED_FROM, _TOP_RETURNED_FROM)
         _function("malloc_trim")(0)
+
+
+def give_back() -> None:
+    """What the heap holds in vain goes back while blocks are still reused: for work whose steps leave holes over time."""
+    if _reusing:
+        _function("malloc_trim")(0)
+
+
+def own_pages(size_bytes: int) -> mmap.mmap:
+    """Zeros outside the heap, which go back to the system when nothing refers to them any more. Raises `MemoryError`."""
+    # Shared ones, Python's default, belong to a file system in memory, and cost more to page in.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+    try:
+        return mmap.mmap(-1, max(size_bytes, 1), **private)
+    except OSError as error:
+        raise MemoryError(f"no memory for {size_bytes} bytes") from error
 
 
 _lock = threading.Lock()

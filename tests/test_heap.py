@@ -67,6 +67,23 @@ def test_from_several_threads_it_ends_once(told: list[tuple[object, ...]]) -> No
     assert told[-1] == TRIM[0]
 
 
+def test_what_is_held_in_vain_goes_back_only_while_blocks_are_reused(told: list[tuple[object, ...]]) -> None:
+    heap.return_large_blocks()
+    heap.give_back()
+    with heap.reusing_large_blocks():
+        heap.give_back()
+    assert told == [*RETURN, *REUSE, *TRIM, *RETURN, *TRIM]
+
+
+def test_pages_of_their_own_are_zeros_and_more_than_there_are_is_a_memory_error() -> None:
+    with heap.own_pages(5000) as pages:
+        assert pages[:] == bytes(5000)
+    with heap.own_pages(0) as none:
+        assert len(none) == 1
+    with pytest.raises(MemoryError, match="no memory for 4611686018427387904 bytes"):
+        heap.own_pages(1 << 62)
+
+
 def test_glibc_has_what_is_called() -> None:
     assert heap._function("malloc_trim")(0) in (0, 1)
     assert hasattr(ctypes.CDLL(None), "mallopt") == hasattr(ctypes.CDLL(None), "malloc_trim")

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from roundtable.torch_memory import new_lasting
+
 _FULL_TILE = 16
 """So many rows go through the vocabulary's matrix on a CPU in half the time of 12: fewer are filled up."""
 
@@ -38,7 +40,7 @@ class Memory:
 
     def rows(self, rows: Tensor) -> Memory:
         """These rows only, copied. `rows`: int64, on the same device."""
-        return Memory([kept[rows] for kept in self.keys], [kept[rows] for kept in self.values])
+        return Memory([_chosen(kept, rows) for kept in self.keys], [_chosen(kept, rows) for kept in self.values])
 
 
 class Past:
@@ -60,8 +62,8 @@ class Past:
         kept_keys, kept_values = self.keys[layer], self.values[layer]
         if kept_keys is None or kept_values is None:
             shape = (keys.shape[0], keys.shape[1], self.capacity, keys.shape[3])
-            kept_keys = self.keys[layer] = keys.new_empty(shape)
-            kept_values = self.values[layer] = values.new_empty(shape)
+            kept_keys = self.keys[layer] = new_lasting(keys, shape)
+            kept_values = self.values[layer] = new_lasting(values, shape)
         kept_keys[:, :, self.length : end] = keys
         kept_values[:, :, self.length : end] = values
         return kept_keys[:, :, :end], kept_values[:, :, :end]
@@ -71,7 +73,7 @@ class Past:
         for store in (self.keys, self.values):
             for layer, kept in enumerate(store):
                 if kept is not None:
-                    store[layer] = kept[rows]
+                    store[layer] = _chosen(kept, rows)
         if self.starts is not None:
             self.starts = self.starts[rows]
 
@@ -91,8 +93,8 @@ class TextDecoder:
     def remember(self, states: Tensor) -> Memory:
         """The cross-attention's keys and values of encoder states (rows, frames, model size), computed once for all steps."""
         rows, frames, size = states.shape
-        keys = [states.new_empty((rows, self._heads, size // self._heads, frames)) for _ in self._layers]
-        values = [states.new_empty((rows, self._heads, frames, size // self._heads)) for _ in self._layers]
+        keys = [new_lasting(states, (rows, self._heads, size // self._heads, frames)) for _ in self._layers]
+        values = [new_lasting(states, (rows, self._heads, frames, size // self._heads)) for _ in self._layers]
         at_once = 1 if states.device.type == "cpu" else rows  # a CPU's cache holds one row's on their way
         for first in range(0, rows, at_once):
             some, these = slice(first, first + at_once), states[first : first + at_once]
@@ -182,6 +184,10 @@ class TextDecoder:
         """(rows, columns, model size) as (rows, heads, columns, head size)."""
         rows, columns, size = states.shape
         return states.view(rows, columns, self._heads, size // self._heads).transpose(1, 2)
+
+
+def _chosen(kept: Tensor, rows: Tensor) -> Tensor:
+    return torch.index_select(kept, 0, rows, out=new_lasting(kept, (len(rows), *kept.shape[1:])))
 
 
 def _join(states: Tensor) -> Tensor:

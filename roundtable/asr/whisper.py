@@ -24,14 +24,14 @@ from roundtable.asr.word_splitting import timed_words
 from roundtable.audio import Audio
 from roundtable.control import Control
 from roundtable.heap import return_large_blocks, reusing_large_blocks
-from roundtable.torch_memory import ran_out_of_memory
+from roundtable.torch_memory import new_lasting, ran_out_of_memory
 from roundtable.transcript import Transcript, Word
 from roundtable.windows import Window
 
-_CPU_BATCH, _CPU_BYTES = 20, 1 << 30
-"""More windows at once make a CPU hardly faster, only larger: a window of base takes 37 MB while it is decoded."""
+_CPU_BATCH, _CPU_BYTES = 12, 1 << 30
+"""More windows at once make a CPU no faster, only larger: a window of base takes 37 MB while it is decoded."""
 
-_ALIGN_BYTES_CPU, _ALIGN_BYTES = 64 << 20, 1 << 30
+_ALIGN_BYTES_CPU, _ALIGN_BYTES = 16 << 20, 1 << 30
 """Attention that is read off at once. Of checkpoints that name no alignment heads, half the decoder's are read."""
 
 
@@ -87,7 +87,7 @@ class _Encoder:
     def __call__(self, windows: Sequence[Window], control: Control) -> Tensor:
         if not self._one_by_one:
             return self._hear(windows, control)
-        states = torch.empty(len(windows), *self._shape, dtype=self._dtype)
+        states = new_lasting(torch.empty(0, dtype=self._dtype), (len(windows), *self._shape))
         with reusing_large_blocks():
             for row, window in enumerate(windows):
                 states[row] = self._hear([window], control)[0]

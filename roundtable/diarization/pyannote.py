@@ -14,6 +14,7 @@ import ctypes
 import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from roundtable.diarization.pyannote_loading import LoadedPipeline, load_pipelin
 from roundtable.diarization.pyannote_memory import keep_small
 from roundtable.diarization.pyannote_process import contained
 from roundtable.errors import InvalidParameters, OutOfMemory
+from roundtable.heap import give_back, return_large_blocks, reusing_large_blocks
 from roundtable.transcript import Diarization, Turn, Warning_
 
 _CPU_BATCH, _GPU_BATCH = 8, 32
@@ -54,6 +56,9 @@ _STEPS = {
 }
 """pyannote's names of its steps: where in [0, 1] each begins, and its share."""
 
+_GIVES_BACK_EVERY = 16
+"""Batches. More often costs pages that the next one needs; less often an hour takes more memory than its waveform."""
+
 _ROUNDING_S = 1e-6
 """Anything shorter is the difference of two floats."""
 
@@ -75,6 +80,8 @@ class PyannoteDiarizer:
         self._device: Final = loaded.device
         self._batch: Final = _CPU_BATCH if loaded.device.type == "cpu" else _GPU_BATCH
         self._turn: Final = threading.Lock()
+        if loaded.device.type == "cpu":
+            return_large_blocks()
         self._set_batch(self._batch)
         with contained(loaded.device):
             self.shares_frames: Final = share_frames(self._pipeline)
@@ -90,7 +97,7 @@ class PyannoteDiarizer:
         def work() -> tuple[Any, list[Voice | None]]:
             return self._ask(audio, bounds, control), [self._voice(given.audio, control) for given in options.references]
 
-        with control.alone(self._turn), contained(self._device):
+        with control.alone(self._turn), contained(self._device), reusing_large_blocks():
             (output, known), warnings = self._within_memory(work)
         full, exclusive = output.speaker_diarization, output.exclusive_speaker_diarization
         turns = _exclusive(_pieces(exclusive, audio.duration_s))
@@ -196,9 +203,12 @@ def _file(audio: Audio) -> dict[str, Any]:
 
 def _hook(control: Control) -> Callable[..., None]:
     """What pyannote calls after every batch. It counts batches by their full size, and so comes to more than all."""
+    calls = count(1)
 
     def hook(step: str, *_: object, total: int | None = None, completed: int | None = None, **__: object) -> None:
         control.check()
+        if next(calls) % _GIVES_BACK_EVERY == 0:
+            give_back()
         start, share = _STEPS.get(step, (0.0, 0.0))
         done = min(1.0, float(completed or 0) / total) if total else 1.0
         control.report("diarize", start + share * done)

@@ -6,7 +6,6 @@ they were.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from roundtable.heap import own_pages
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +40,7 @@ def _off_the_heap(infer: Callable[[torch.Tensor], Floats]) -> Callable[[torch.Te
     def with_own_pages(chunks: torch.Tensor) -> NDArray[Any]:
         scores = infer(chunks)
         kind = np.dtype(np.int8) if ((scores == 0) | (scores == 1)).all() else scores.dtype
-        apart = np.frombuffer(mmap.mmap(-1, scores.size * kind.itemsize), kind).reshape(scores.shape)
+        apart = np.frombuffer(own_pages(scores.size * kind.itemsize), kind, scores.size).reshape(scores.shape)
         np.copyto(apart, scores, casting="unsafe")
         return apart
 
