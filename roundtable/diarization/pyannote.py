@@ -36,6 +36,9 @@ from roundtable.transcript import Diarization, Turn, Warning_
 _CPU_BATCH, _GPU_BATCH = 8, 32
 """Windows of 10 s at once. More make a CPU no faster, only larger."""
 
+_CPU_EMBEDDED = 4
+"""Of these, at most so many for their embeddings, whose network's results are the largest."""
+
 _SAME_VOICE = 0.5
 """Cosine distance up to which a speaker and a reference are one person.
 
@@ -142,7 +145,8 @@ class PyannoteDiarizer:
             self._set_batch(self._batch)
 
     def _set_batch(self, size: int) -> None:
-        self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
+        self._pipeline.segmentation_batch_size = size
+        self._pipeline.embedding_batch_size = min(size, _CPU_EMBEDDED) if self._device.type == "cpu" else size
 
     def _ask(self, audio: Audio, bounds: Mapping[str, int], control: Control) -> Any:
         hook = _hook(control)
@@ -207,10 +211,10 @@ def _hook(control: Control) -> Callable[..., None]:
 
     def hook(step: str, *_: object, total: int | None = None, completed: int | None = None, **__: object) -> None:
         control.check()
-        if next(calls) % _GIVES_BACK_EVERY == 0:
-            give_back()
         start, share = _STEPS.get(step, (0.0, 0.0))
         done = min(1.0, float(completed or 0) / total) if total else 1.0
+        if done == 1.0 or next(calls) % _GIVES_BACK_EVERY == 0:
+            give_back()
         control.report("diarize", start + share * done)
 
     return hook
