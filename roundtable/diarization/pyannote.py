@@ -11,7 +11,6 @@ middle of its loops; its embedding step swaps Python's list of warning filters; 
 from __future__ import annotations
 
 import ctypes
-import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
@@ -31,6 +30,7 @@ from roundtable.diarization.pyannote_memory import keep_small
 from roundtable.diarization.pyannote_process import contained
 from roundtable.errors import InvalidParameters, OutOfMemory
 from roundtable.heap import give_back, return_large_blocks, reusing_large_blocks
+from roundtable.torch_memory import ran_out_of_memory
 from roundtable.transcript import Diarization, Turn, Warning_
 
 _CPU_BATCH, _GPU_BATCH = 8, 32
@@ -132,12 +132,9 @@ class PyannoteDiarizer:
                     result = work()
                     return result, [] if size == self._batch else [_smaller_batches(size)]
                 except Exception as error:
-                    if not _ran_out_of_memory(error):
+                    if not ran_out_of_memory(error):
                         raise
                     # Out of the handler before the next attempt: the traceback holds what has to be freed.
-                if self._device.type == "cuda":
-                    gc.collect()
-                    torch.cuda.empty_cache()
                 if size == 1:
                     raise OutOfMemory("There was not enough memory to diarize a single window.")
                 size //= 2
@@ -218,14 +215,6 @@ def _hook(control: Control) -> Callable[..., None]:
         control.report("diarize", start + share * done)
 
     return hook
-
-
-def _ran_out_of_memory(error: Exception) -> bool:
-    # A CPU allocator says so in words only.
-    if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
-        return False
-    error.__traceback__ = None
-    return True
 
 
 # ---- what is made of the answer
