@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.options import collar_s
+from evaluation.options import add_collar
 from evaluation.readers import ReadError, Recording, read
 from evaluation.report import as_json, table
 from evaluation.score import Score, score
@@ -57,13 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("reference", type=Path, metavar="REF", help="an STM or RTTM, or a folder of them")
     parser.add_argument("--rttm", type=Path, metavar="FILE", help="the turns of the reference, when REF is one file")
     parser.add_argument("--hyp-rttm", type=Path, metavar="FILE", help="the turns of the hypothesis, when HYP is one file")
-    parser.add_argument(
-        "--collar",
-        type=collar_s,
-        default=0.0,
-        metavar="S",
-        help="TOTAL seconds left out around each border for DER (default: 0)",
-    )
+    add_collar(parser)
     parser.add_argument("--json", metavar="FILE", help="write every figure as JSON; - writes it instead of the table")
     return parser
 

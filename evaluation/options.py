@@ -14,6 +14,17 @@ def collar_s(text: str) -> float:
     return value
 
 
+def add_collar(parser: argparse.ArgumentParser) -> None:
+    """`--collar`, as `collar` of the options."""
+    parser.add_argument(
+        "--collar",
+        type=collar_s,
+        default=0.0,
+        metavar="S",
+        help="TOTAL seconds left out around each border for DER (default: 0)",
+    )
+
+
 def how_many(text: str) -> int:
     """A whole number from 1."""
     value = _number(text)

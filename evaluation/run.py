@@ -21,7 +21,7 @@ from evaluation.corpora import CORPORA
 from evaluation.engines import STANDARD, EngineSet, edge_clips, environments_own
 from evaluation.evaluate import evaluate
 from evaluation.machine import command, describe_machine, load_before
-from evaluation.options import collar_s, how_many
+from evaluation.options import add_collar, how_many
 from evaluation.readers import ReadError
 from evaluation.results import OWN, README, RESULTS, write, write_readme
 from evaluation.tables import tables
@@ -76,13 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--corpus", nargs=2, metavar=("NAME", "DIR"), help=f"a corpus where it lies: {', '.join(CORPORA)}")
     parser.add_argument("--split", metavar="NAME", help="of the corpus (default: the one that papers report)")
     parser.add_argument("--first", type=how_many, metavar="N", help="only the first so many recordings of DIR")
-    parser.add_argument(
-        "--collar",
-        type=collar_s,
-        default=0.0,
-        metavar="S",
-        help="TOTAL seconds left out around each border for DER (default: 0)",
-    )
+    add_collar(parser)
     parser.add_argument(
         "--write", action="store_true", help="keep the figures: evaluation/results and README.md; of DIR in out/"
     )
