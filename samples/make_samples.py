@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -167,6 +168,10 @@ ONE_WORD = Line("Anna", "Hello.", 1.2)
 # ---------------------------------------------------------------- the two synthesisers
 
 
+_FLITE = "libflite.so.1"
+_NEW_NAMESPACE, _NAMESPACE_OF = -1, 1  # LM_ID_NEWLM and RTLD_DI_LMID
+
+
 class _FliteVoice(ctypes.Structure):
     """The head of flite's `cst_voice`: all that is needed to set a feature."""
 
@@ -185,9 +190,35 @@ class _FliteWave(ctypes.Structure):
     )
 
 
+def _breathe_as_at_first(engine: ctypes.CDLL) -> None:
+    """Both draw their breath noise from the `rand` of the C library that they see: no line may depend on those before it."""
+    engine.srand(1)
+
+
+@cache
+def _apart(name: str) -> ctypes.CDLL:
+    """The library among none but flite's own and the C library's.
+
+    Where FFmpeg's libraries were loaded before, those bring flite along, and librom1394 answers its calls of `get_unit_size`:
+    voices made of diphones then sound otherwise. See dlmopen(3) and dlinfo(3). Raises OSError where there is no such library.
+    """
+    process = ctypes.CDLL(None)
+    process.dlmopen.restype, process.dlmopen.argtypes = ctypes.c_void_p, (ctypes.c_long, ctypes.c_char_p, ctypes.c_int)
+    process.dlerror.restype = ctypes.c_char_p
+    if name == _FLITE:
+        namespace = ctypes.c_long(_NEW_NAMESPACE)
+    else:
+        namespace = ctypes.c_long()
+        process.dlinfo(ctypes.c_void_p(_apart(_FLITE)._handle), _NAMESPACE_OF, ctypes.byref(namespace))
+    handle = process.dlmopen(namespace, name.encode(), os.RTLD_NOW)
+    if not handle:
+        raise OSError(process.dlerror().decode())
+    return ctypes.CDLL(name, handle=handle)
+
+
 @cache
 def _flite() -> ctypes.CDLL:
-    library = ctypes.CDLL("libflite.so.1")
+    library = _apart(_FLITE)
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float
     for name, result, arguments in (
         ("flite_synth_text", pointer, (text, pointer)),
@@ -208,7 +239,7 @@ def _flite() -> ctypes.CDLL:
 
 @cache
 def _flite_voice(name: str) -> Any:
-    register = getattr(ctypes.CDLL(f"libflite_cmu_us_{name}.so.1"), f"register_cmu_us_{name}")
+    register = getattr(_apart(f"libflite_cmu_us_{name}.so.1"), f"register_cmu_us_{name}")
     register.restype, register.argtypes = ctypes.POINTER(_FliteVoice), (ctypes.c_void_p,)
     return register(None)
 
@@ -216,6 +247,7 @@ def _flite_voice(name: str) -> Any:
 def speak_flite(text: str, voice: str, stretch: float, pitch_hz: float) -> tuple[Samples, list[Word]]:
     """Word times are exact: each phone that flite placed is followed up its own tree to the token it came from."""
     flite, speaker = _flite(), _flite_voice(voice)
+    _breathe_as_at_first(flite)
     flite.feat_set_float(speaker.contents.features, b"duration_stretch", stretch)
     if pitch_hz:
         flite.feat_set_float(speaker.contents.features, b"int_f0_target_mean", pitch_hz)
@@ -269,6 +301,7 @@ def speak_espeak(text: str, voice: str, words_per_minute: float, pitch: float) -
     Raises ValueError for a text whose words espeak-ng joins ("in the"): there is no true time to be had for those.
     """
     espeak, rate = _espeak()
+    _breathe_as_at_first(espeak)
     pieces: list[NDArray[np.int16]] = []
     onsets: dict[int, float] = {}
 
@@ -319,7 +352,6 @@ def say(line: Line, voice: Voice) -> Utterance:
     """One line in one voice: trimmed to its audible part and set to the voice's loudness."""
     engine, _, name = voice.name.partition(":")
     speak = {"flite": speak_flite, "espeak": speak_espeak}[engine]
-    ctypes.CDLL(None).srand(1)  # both engines draw their breath noise from C's rand(): no line may depend on those before it
     samples, words = speak(line.text, name, voice.rate, voice.pitch)
     audible = audible_frames(samples)
     first, last = int(audible[0]) * FRAME, int(audible[-1] + 1) * FRAME

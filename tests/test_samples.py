@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -157,11 +158,32 @@ def test_edge_clips_hold_what_their_names_say() -> None:
     assert [span.text for span in stm_of(SAMPLES / "edge" / "one_word.stm")] == ["Hello."]
 
 
-@pytest.mark.parametrize("name", ["meeting", "call"])
-def test_the_script_speaks_the_shipped_recording_again(name: str, tmp_path: Path) -> None:
+@pytest.fixture
+def synthesisers() -> None:
     missing = [library for library in ("flite", "espeak-ng") if ctypes.util.find_library(library) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (Debian packages flite and espeak-ng)")
+
+
+@pytest.mark.usefixtures("synthesisers")
+def test_a_voice_sounds_the_same_where_another_library_has_a_function_of_the_same_name(tmp_path: Path) -> None:
+    """As librom1394 has, which comes with FFmpeg's libraries: importing pyannote.audio once changed what `kal16` said."""
+    (tmp_path / "other.c").write_text("int get_unit_size(void) { return 1; }\n", encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "other.so", tmp_path / "other.c"], check=True)
+    speak = "from samples import make_samples as m; print(m.speak_flite('Good morning.', 'kal16', 1.0, 0.0)[0].tobytes().hex())"
+    alone, among = (
+        subprocess.run(
+            [sys.executable, "-c", speak], env={**os.environ, **more}, cwd=SAMPLES.parent, check=True, capture_output=True
+        )
+        for more in ({}, {"LD_PRELOAD": str(tmp_path / "other.so")})
+    )
+    assert len(alone.stdout) > 8 * 8_000  # half a second
+    assert among.stdout == alone.stdout
+
+
+@pytest.mark.usefixtures("synthesisers")
+@pytest.mark.parametrize("name", ["meeting", "call"])
+def test_the_script_speaks_the_shipped_recording_again(name: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, SAMPLES / "make_samples.py", "--only", name, "--out", tmp_path], check=True)
     for ending in ("stm", "rttm", "words.json"):
         assert (tmp_path / f"{name}.{ending}").read_bytes() == (SAMPLES / f"{name}.{ending}").read_bytes()
