@@ -74,7 +74,7 @@ bench-summaries: $(VENV)/.dev ## Summaries: what models see, what is made up, th
 bench-load: export ASR_MODEL := tests/models/whisper-tiny
 bench-load: export DIARIZATION_MODEL := tests/models/pyannote-tiny
 bench-load: $(VENV)/.dev ## Load: requests that do not wait for each other, against hf-serve and the toolkit's host
-	$(PY) -m benchmarks.load --host hf-serve toolkit --json benchmarks/results/load.json --readme \
+	$(PY) -m benchmarks.load --host hf-serve toolkit --rate 1 --duration 240 --json benchmarks/results/load.json --readme \
 	  --recordings tests/models/held_out/two_people.flac tests/models/held_out/three_people_noisy.flac
 
 bench-service: $(VENV)/.dev ## What the handler takes beyond its engines, and how soon a process answers

@@ -34,12 +34,13 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def slope(points: Sequence[tuple[int, float]]) -> float | None:
-    """MB per 100 requests, by least squares over (requests, MB), without those before a tenth of all requests had ended.
+    """MB per 100 requests, by least squares over (requests, MB), from when half of all requests had ended.
 
+    Before, the longest recording that has come yet, and how many come at a time, still raise it: nothing is lost by that.
     None where what is left has no two different numbers of requests.
     """
     most = max((count for count, _ in points), default=0)
-    kept = [(count, mb) for count, mb in points if 10 * count >= most]
+    kept = [(count, mb) for count, mb in points if 2 * count >= most]
     if len({count for count, _ in kept}) < 2:
         return None
     mean_count, mean_mb = fmean(count for count, _ in kept), fmean(mb for _, mb in kept)

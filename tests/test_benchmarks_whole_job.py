@@ -199,7 +199,7 @@ def test_what_is_spoken_is_the_reference_and_what_is_too_long_for_a_peer_is_left
     rows = bench.lengths()["rows"]
     assert list(rows) == [OURS_INT8, TUTORIAL]
     assert rows[OURS_INT8]["10"]["cpu_s"] > 0
-    assert rows[OURS_INT8]["10"]["peak_mb"] > 100
+    assert [peak > 100 for peak in rows[OURS_INT8]["10"]["peaks_mb"]] == [True]
     assert rows[TUTORIAL] == {"10": {"left_out": "over 5 s"}}
     assert bench.reference.utterances is not None
     assert bench.reference.turns is not None
@@ -238,10 +238,10 @@ def asr(ours: dict[str, Any], ours_int8: dict[str, Any], beams: dict[str, Any], 
 
 
 def lengths(grows_mb: float) -> dict[str, Any]:
-    peaks = {"600": 1000.0, "3600": 1000.0 + grows_mb}
+    peaks = {"600": [1000.0], "3600": [1000.0 + grows_mb, 1900.0, 900.0]}
     by_length = {
-        seconds: {"wall_s": 5.0, "cpu_s": 9.0, "peak_mb": peak, "file_mb": float(seconds) / 60}
-        for seconds, peak in peaks.items()
+        seconds: {"wall_s": 5.0, "cpu_s": 9.0, "peaks_mb": several, "file_mb": float(seconds) / 60}
+        for seconds, several in peaks.items()
     }
     left_out = {"600": by_length["600"], "3600": {"left_out": "over 600 s"}}
     return {"lengths": {**part({OURS: by_length, TUTORIAL: left_out}), "seconds": [600.0, 3600.0]}}
