@@ -12,6 +12,9 @@ from roundtable.heap import own_pages
 
 _OWN_PAGES_FROM = 1 << 20  # bytes
 
+_WORDS = ("can't allocate memory", "std::bad_alloc", "could not create a primitive")
+"""On a CPU torch's allocator, C++ and oneDNN say so in words only."""
+
 
 def new_lasting(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     """`like.new_empty(shape)`, for what outlives the step it is made in: on a CPU, outside the heap if it is large.
@@ -26,8 +29,7 @@ def new_lasting(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def ran_out_of_memory(error: Exception) -> bool:
     """Whether that is what `error` says. If so, what can be freed has been freed: call it outside of what held the memory."""
-    # A CPU allocator says so in words only.
-    if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
+    if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not any(words in str(error) for words in _WORDS):
         return False
     error.__traceback__ = None
     gc.collect()

@@ -347,6 +347,14 @@ def test_memory_that_runs_out_halves_the_batches(
     assert [warning.code for warning in squeezed.warnings] == ["batch_size_reduced"]
 
 
+@pytest.mark.parametrize(
+    "told", ["CUDA failed with error out of memory", "mkl_malloc: failed to allocate memory", "std::bad_alloc"]
+)
+def test_what_ctranslate2_says_of_exhausted_memory_is_understood(transcriber: CTranslate2Transcriber, told: str) -> None:
+    assert transcriber._engine.ran_out_of_memory(RuntimeError(told))
+    assert not transcriber._engine.ran_out_of_memory(RuntimeError("index out of range"))
+
+
 def test_memory_for_not_even_one_window(
     transcriber: CTranslate2Transcriber, excerpt: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -194,6 +196,21 @@ def test_agglomerative_clustering_like_3_1(tmp_path: Path) -> None:
     # Here pyannote prints "Found only 2 clusters. …", and the fixture above would see it.
     found = run(diarizer, TALK, 30, num_speakers=9)
     assert found.warnings == (fewer(2, 9),)
+    assert error_rate(found, TALK, 30) <= 0.005
+
+
+def test_the_recording_goes_with_its_reply_and_does_not_wait_for_the_garbage_collector(diarizer: PyannoteDiarizer) -> None:
+    """It hung in a cycle of references: an hour's waveform stayed beside the next one's."""
+    audio = conversation(TALK, 30)
+    samples = ref(audio.samples)
+    gc.collect()
+    gc.disable()
+    try:
+        found = diarizer.diarize(audio, DiarizeOptions(), Control())
+        del audio
+        assert samples() is None
+    finally:
+        gc.enable()
     assert error_rate(found, TALK, 30) <= 0.005
 
 

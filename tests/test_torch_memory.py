@@ -59,3 +59,17 @@ def test_more_than_there_is_counts_as_having_run_out_of_memory() -> None:
     with pytest.raises(MemoryError) as refused:
         new_lasting(torch.empty(0), (1 << 40, 1 << 10))
     assert ran_out_of_memory(refused.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[enforce fail at alloc_cpu.cpp:125] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+        "could not create a primitive",
+        "std::bad_alloc",
+    ],
+)
+def test_what_torch_says_of_exhausted_memory_on_a_cpu_is_understood(told: str) -> None:
+    """The second is oneDNN's: pyannote's speakers were lost by it, where smaller batches would have fitted."""
+    assert ran_out_of_memory(RuntimeError(told))
+    assert not ran_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

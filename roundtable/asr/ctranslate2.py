@@ -243,8 +243,9 @@ class _Engine:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # CUDA says so in words only.
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in ("out of memory", "alloc_failed"))
+    # CUDA, cuBLAS, MKL and C++ say so in words only.
+    told = ("out of memory", "alloc_failed", "failed to allocate memory", "bad_alloc")
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in told)
 
 
 _Tokens = tuple[int, ...]

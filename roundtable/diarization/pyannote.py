@@ -10,7 +10,6 @@ middle of its loops; its embedding step swaps Python's list of warning filters; 
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
@@ -192,14 +191,18 @@ def _bounds(options: DiarizeOptions) -> dict[str, int]:
 
 
 def _file(audio: Audio) -> dict[str, Any]:
-    """A new one for every call: pyannote writes into it. The waveform is the recording itself, and not a copy.
-
-    torch has no read-only tensors and warns of arrays that are, hence the detour by the address; pyannote does not write to it.
-    """
+    """A new one for every call: pyannote writes into it. The waveform is the recording itself, and not a copy."""
     samples = np.ascontiguousarray(audio.samples, np.float32)
-    address = samples.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-    waveform = torch.from_numpy(np.ctypeslib.as_array(address, samples.shape))
-    return {"waveform": waveform[None], "sample_rate": SAMPLE_RATE_HZ, "samples": samples}  # which keeps them alive
+    return {"waveform": torch.from_numpy(np.asarray(_Writable(samples)))[None], "sample_rate": SAMPLE_RATE_HZ}
+
+
+class _Writable:
+    """torch has no read-only tensors and warns of arrays that are: so says that they are not. pyannote does not write to it."""
+
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        self._samples: Final = samples  # which what is made of this keeps alive
+        address, _ = samples.__array_interface__["data"]
+        self.__array_interface__: Final = {**samples.__array_interface__, "data": (address, False)}
 
 
 def _hook(control: Control) -> Callable[..., None]:
