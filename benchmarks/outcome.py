@@ -29,9 +29,14 @@ def publish(
 ) -> int:
     """Do what the options say; returns the exit code. `marks`: the lines of the README that the tables stand between."""
     sys.stdout.write(tables)
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    keep(options, figures)
     if options.readme:
         README.write_text(with_tables(README.read_text(encoding="utf-8"), tables, marks), encoding="utf-8")
     return 1 if options.strict and not all(check.ok for check in checks) else 0
+
+
+def keep(options: argparse.Namespace, figures: Mapping[str, Any]) -> None:
+    """As JSON, if a path was given: also what has been measured so far, so that no later fault takes it along."""
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import ceil
@@ -30,7 +30,7 @@ from benchmarks import whole_job_tables
 from benchmarks.asr import endless
 from benchmarks.asr_peers import Heard as Text
 from benchmarks.asr_score import judge
-from benchmarks.outcome import add_options, command, publish
+from benchmarks.outcome import add_options, command, keep, publish
 from benchmarks.peers.protocol import SAMPLE_RATE_HZ, Heard
 from benchmarks.whole_job_systems import (
     COMPUTE_TYPES,
@@ -107,22 +107,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_options(parser)
     parser.add_argument("--from", type=Path, nargs="+", metavar="PATH", dest="measured", help="print such files as one")
     options = parser.parse_args(arguments)
+    figures: dict[str, Any] = {}
     if options.measured:
-        figures: dict[str, Any] = {}
         for path in options.measured:
             figures |= json.loads(path.read_text(encoding="utf-8"))
     else:
         scale = QUICK if options.quick else FULL
         given = {name: getattr(options, name) for name in ("rounds", "lengths", "longest_peers")}
         scale = replace(scale, **{name: value for name, value in given.items() if value})
-        figures = measure(scale, options.only, options.systems, options.threads, command("benchmarks.whole_job", arguments))
+        typed = command("benchmarks.whole_job", arguments)
+        for part, measured in measure(scale, options.only, options.systems, options.threads, typed):
+            figures[part] = measured
+            keep(options, figures)
     return publish(options, figures, whole_job_tables.text(figures), MARKS, whole_job_tables.checks(figures))
 
 
-def measure(scale: Scale, parts: Sequence[str], systems: Sequence[str], threads: int, typed: str) -> dict[str, Any]:
-    """The figures, as they go into the JSON file. Every part says on what machine and by which command it was measured."""
+def measure(
+    scale: Scale, parts: Sequence[str], systems: Sequence[str], threads: int, typed: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each part with its figures, as they go into the JSON file. Each says on what machine and by which command."""
     machine = {**describe_machine(), "command": typed, "load before": f"{os.getloadavg()[0]:.2f}"}
-    figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(scale, systems, threads, Path(folder))
         works: dict[str, Callable[[], dict[str, Any]]] = {
@@ -132,8 +136,7 @@ def measure(scale: Scale, parts: Sequence[str], systems: Sequence[str], threads:
             "shapes": bench.shapes,
         }
         for part in announced(list(parts), str):
-            figures[part] = {"machine": machine, "threads": threads, "rounds": scale.rounds, **works[part]()}
-    return figures
+            yield part, {"machine": machine, "threads": threads, "rounds": scale.rounds, **works[part]()}
 
 
 class Bench:

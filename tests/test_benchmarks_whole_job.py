@@ -332,3 +332,14 @@ def test_the_readme_shows_the_figures_of_the_result_file() -> None:
     tables = whole_job_tables.text(json.loads(FIGURES.read_text(encoding="utf-8")))
     readme = outcome.README.read_text(encoding="utf-8")
     assert outcome.with_tables(readme, tables, whole_job.MARKS) == readme
+
+
+def test_a_fault_in_a_later_part_does_not_take_the_earlier_ones_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(*_: object) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from lengths(1.0).items()
+        raise RuntimeError("A system of the benchmark ended early")
+
+    monkeypatch.setattr(whole_job, "measure", measure)
+    with pytest.raises(RuntimeError, match="ended early"):
+        whole_job.main(["--json", str(tmp_path / "figures.json")])
+    assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8")) == lengths(1.0)
