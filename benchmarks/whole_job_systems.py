@@ -66,9 +66,9 @@ SYSTEMS = {
     SEQUENTIAL: System("sequential_generate", diarizes=False),
     **{
         _named(mode, compute_type, beams): _faster_whisper(mode, compute_type, beams)
-        for mode in ("sequential", "batched")
+        for mode in ("sequential", "without context", "batched")
         for compute_type in COMPUTE_TYPES
-        for beams in (DEFAULT_BEAMS, 1)
+        for beams in ((DEFAULT_BEAMS,) if mode == "without context" else (DEFAULT_BEAMS, 1))
     },
     WHISPERX: System("run_whisperx", ("int8",), converted=True, environment="whisperx"),
     WHISPERX_FLOAT32: System("run_whisperx", ("float32",), converted=True, environment="whisperx"),

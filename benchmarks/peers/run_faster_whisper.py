@@ -1,9 +1,9 @@
 """faster-whisper, ASR alone.
 
-`python -m benchmarks.peers.run_faster_whisper MODEL THREADS COMPUTE_TYPE sequential|batched BEAMS`
+`python -m benchmarks.peers.run_faster_whisper MODEL THREADS COMPUTE_TYPE sequential|"without context"|batched BEAMS`
 
-Word times are asked for, since ours gives them; everything else is its own default. Batched, it finds speech first and writes
-no timestamps.
+Word times are asked for, since ours gives them; everything else is its own default. Sequential, it gives each window the text
+before it, unless it is "without context". Batched, it finds speech first and writes no timestamps.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def load(model: str, threads: str, compute_type: str, mode: str, beams: str) -> 
     whisper = WhisperModel(model, device="cpu", compute_type=compute_type, cpu_threads=int(threads))
     options: dict[str, Any] = {"task": "transcribe", "beam_size": int(beams), "word_timestamps": True}
     transcribe = whisper.transcribe
+    if mode == "without context":
+        options["condition_on_previous_text"] = False
     if mode == "batched":
         transcribe = BatchedInferencePipeline(whisper).transcribe
         options["batch_size"] = BATCH_SIZE
