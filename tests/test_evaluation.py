@@ -28,7 +28,7 @@ from evaluation.normalize import normalize
 from evaluation.readers import ReadError, Recording, Utterance, read, read_reply, read_rttm, read_stm
 from evaluation.report import as_json, table
 from evaluation.results import MARKS
-from evaluation.score import Rate, Spoken, _seglst, _words, diarization_errors, orc_errors_of_many, pooled, score
+from evaluation.score import Rate, Score, Spoken, _seglst, _words, diarization_errors, orc_errors_of_many, pooled, score
 from handler import EndpointHandler
 from roundtable.control import Control
 from roundtable.formats import render
@@ -503,7 +503,36 @@ def test_one_bad_recording_does_not_end_the_run_over_a_folder(tmp_path: Path, ca
     ]
     report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
     assert report["not_scored"] == reasons
-    assert [row["name"] for row in report["recordings"]] == ["a", "d"]
+    assert [(row["name"], row["warnings"]) for row in report["recordings"]] == [
+        ("a", []),
+        ("d", ["d.stm is about a recording called b."]),
+    ]
+
+
+def test_what_nobody_foresaw_does_not_end_the_run_over_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails_for_b(hypothesis: Recording, reference: Recording, **options: float) -> Score:
+        if reference.name == "b":
+            raise ZeroDivisionError
+        return score(hypothesis, reference)
+
+    monkeypatch.setattr("evaluation.__main__.score", fails_for_b)
+    folder = written(tmp_path, {f"{name}.stm": STM.replace("talk", name) for name in "ab"})
+    assert main([str(folder), str(folder)]) == 0
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1] == "not scored: b: could not be measured: ZeroDivisionError"
+    assert "Traceback" in output.err
+    assert main([str(folder / "b.stm"), str(folder / "b.stm")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: b: could not be measured: ZeroDivisionError"
+
+
+def test_a_reference_beyond_the_end_of_the_reply_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, {"hyp.json": json.dumps(REPLY), "talk.stm": STM.replace(" 0 5 ", " 20 25 ")})
+    assert main([str(tmp_path / "hyp.json"), str(tmp_path / "talk.stm")]) == 0
+    told = "warning: talk: the reference ends at 25.0 s and the recording at 5.0 s."
+    output = capsys.readouterr()
+    assert (output.err, output.out.splitlines()[-1]) == (f"{told}\n", told)
 
 
 def test_usage_is_exit_code_2() -> None:
@@ -705,6 +734,7 @@ def test_one_bad_reference_does_not_cost_the_others(files: dict[str, bytes], rea
     [
         ({"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM}, []),
         ({"tone.stm": FAKE_STM.replace(" 1.9 ", " 2.9 ")}, []),
+        ({"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM.replace(" 0 1 ", " 0 2 ").replace(" 1 1 1 ", " 1 0 2 ")}, []),  # at once
         ({"tone.stm": FAKE_STM.replace(" 1.9 ", " 9.9 ")}, ["the reference ends at 9.9 s and the recording at 2.0 s."]),
         ({"tone.rttm": FAKE_RTTM.replace("1 1 1 ", "1 1 9 ")}, ["the reference ends at 10.0 s and the recording at 2.0 s."]),
         ({"tone.stm": ";; nothing\n"}, ["tone.stm holds no utterance, so that every word heard is an insertion."]),
