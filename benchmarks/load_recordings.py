@@ -36,4 +36,4 @@ def _samples(source: Path) -> npt.NDArray[np.float32]:
     except OSError as error:
         raise ReadError(f"{source.name}: cannot be read as a file.") from error
     except RoundtableError as error:
-        raise ReadError(f"{source.name}: {error}") from error
+        raise ReadError(f"{source.name}: {error.message}") from error

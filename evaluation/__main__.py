@@ -20,21 +20,21 @@ from evaluation.score import Score, score
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 scored, 2 usage, or nothing that can be scored. A recording that cannot be costs no other of its folder."""
     options = _parser().parse_args(arguments)
-    scores: list[Score] = []
-    doubted: dict[str, tuple[str, ...]] = {}
-    not_scored: dict[str, str] = {}
     try:
-        for name, (hypothesis_files, reference_files) in _pairs(options).items():
-            try:
-                hypothesis, reference = read(*hypothesis_files), read(*reference_files)
-                scores.append(_scored(hypothesis, reference, options.collar))
-            except ReadError as error:
-                not_scored[name] = str(error)
-            else:
-                doubted[scores[-1].name] = (*doubts(reference), *beyond_the_end(reference, hypothesis.duration_s))
+        pairs = _pairs(options)
     except ReadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    scores: list[Score] = []
+    doubted: dict[str, tuple[str, ...]] = {}
+    not_scored: dict[str, str] = {}
+    for name, (hypothesis_files, reference_files) in pairs.items():
+        try:
+            hypothesis, reference = read(*hypothesis_files), read(*reference_files)
+            scores.append(_scored(hypothesis, reference, options.collar))
+            doubted[reference.name] = (*doubts(reference), *beyond_the_end(reference, hypothesis.duration_s))
+        except ReadError as error:
+            not_scored[name] = str(error)
     if not scores:
         print(*(f"error: {reason}" for reason in not_scored.values()), sep="\n", file=sys.stderr)
         return 2

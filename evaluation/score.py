@@ -34,7 +34,7 @@ try:
     from pyannote.metrics.diarization import DiarizationErrorRate
     from scipy.optimize import linear_sum_assignment
 except ModuleNotFoundError as error:  # after `make demo`, which installs what the handler needs and no more
-    print(f"error: {error.name} is not installed: make evaluate-tools, then use .venv/bin/python.", file=sys.stderr)
+    print(f"error: {error.name} is not installed; make evaluate-tools installs it into .venv.", file=sys.stderr)
     raise SystemExit(2) from error
 
 from evaluation.normalize import normalize

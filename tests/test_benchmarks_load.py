@@ -336,14 +336,15 @@ def test_a_wrong_command_line_says_why(arguments: list[str], told: str, capsys: 
     [
         ("/nonexist", "--recordings: nonexist: cannot be read as a file.\n"),
         (str(ROOT / "samples"), "--recordings: samples: cannot be read as a file.\n"),
-        (str(ROOT / "README.md"), "--recordings: README.md: "),
+        (
+            str(ROOT / "README.md"),
+            "--recordings: README.md: The file is not a recording in a format that can be read.\n",
+        ),
     ],
 )
 def test_what_is_no_recording_is_one_sentence(path: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert load.main(["http://localhost", "--recordings", path]) == 2
-    complaint = capsys.readouterr().err
-    assert complaint.startswith(told)
-    assert complaint.count("\n") == 1
+    assert capsys.readouterr().err == told
 
 
 def test_not_an_address() -> None:

@@ -448,7 +448,7 @@ def test_word_times_beside_a_reference_are_no_hypothesis(capsys: pytest.CaptureF
 def test_where_the_tools_are_not_installed_one_sentence_says_how_to_get_them(module: str) -> None:
     without_jiwer = f"import sys; sys.modules['jiwer'] = None; import runpy; runpy.run_module({module!r}, run_name='__main__')"
     process = subprocess.run([sys.executable, "-c", without_jiwer], cwd=ROOT, capture_output=True, text=True, check=False)
-    sentence = "error: jiwer is not installed: make evaluate-tools, then use .venv/bin/python.\n"
+    sentence = "error: jiwer is not installed; make evaluate-tools installs it into .venv.\n"
     assert (process.returncode, process.stdout, process.stderr) == (2, "", sentence)
     assert "\nevaluate-tools: $(VENV)/.dev " in (ROOT / "Makefile").read_text(encoding="utf-8")
 
