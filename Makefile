@@ -13,7 +13,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu figures test-hosts test-deploy demo-deploy samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-tools evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu figures test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +44,10 @@ format: $(VENV)/.dev ## Rewrite the code the way lint wants it
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-evaluate: $(VENV)/.dev ## Quality and speed of every engine on every recording with a reference; DATA=folder: then on your own
-	$(PY) -m evaluation.run --write
-	@[ -z "$$DATA" ] || $(PY) -m evaluation.run --write --data "$$DATA"
+evaluate: $(VENV)/.dev ## Quality and speed of every engine on every recording with a reference; DATA=folder: on your own instead
+	$(PY) -m evaluation.run --write $${DATA:+--data "$$DATA"}
+
+evaluate-tools: $(VENV)/.dev ## Install what `python -m evaluation` and `python -m evaluation.run` need
 
 evaluate-check: export OMP_NUM_THREADS := 1
 evaluate-check: $(VENV)/.dev ## Is any figure worse than the recorded one by more than its tolerance?

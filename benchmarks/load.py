@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from benchmarks.outcome import add_options, command, publish
 from client import ClientError
 from client.parameters import SendAs
 from evaluation.machine import ROOT, describe_machine
+from evaluation.readers import ReadError
 from tests.hosts.harness import HostError
 
 MARKS = ("<!-- figures of benchmarks.load -->", "<!-- end of the load's figures -->")
@@ -41,6 +43,7 @@ REMOTE = (
     "This URL is not this machine's: a load test of somebody else's server is an attack. If it is yours, add --allow-remote."
 )
 SAMPLE_EVERY_S = 1.0
+SHORTEST_S, LONGEST_S = 0.1, 86400.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             about = {"rate_per_s": options.rate, "duration_s": options.duration, "seed": options.seed, "send_as": send_as}
             one_at_a_time = name == "hf-serve"
             figures["runs"].append({**about, "mix": options.mix, "one_at_a_time": one_at_a_time, **run})
+    except ReadError as error:
+        print(f"--recordings: {error}", file=sys.stderr)
+        return 2
     except (ClientError, HostError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
@@ -99,8 +105,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.url is None) == (options.host is None):
         parser.error("name a URL or --host, and not both")
-    if min(options.rate, options.duration, options.drain) <= 0:
-        parser.error("--rate, --duration and --drain must be greater than 0")
+    if not all(0 < value < math.inf for value in (options.rate, options.duration, options.drain)):
+        parser.error("--rate, --duration and --drain must be numbers greater than 0")
+    if options.warm_up < 0:
+        parser.error("--warm-up must be 0 or more")
     try:
         if options.url is not None and not (is_loopback(options.url) or options.allow_remote):
             parser.error(REMOTE)
@@ -120,8 +128,10 @@ def parse_mix(text: str) -> dict[float, float]:
         mix = {float(length): float(weight) for length, weight in (part.split(":") for part in text.split(","))}
     except ValueError:
         mix = {}
-    if not mix or min(*mix, *mix.values()) <= 0:
-        raise argparse.ArgumentTypeError("must be SECONDS:WEIGHT,SECONDS:WEIGHT,… with numbers greater than 0")
+    lengths = all(SHORTEST_S <= length <= LONGEST_S for length in mix)
+    if not (mix and lengths and all(weight > 0 for weight in mix.values()) and sum(mix.values()) < math.inf):
+        wanted = f"SECONDS from {SHORTEST_S:g} to {LONGEST_S:g} and a WEIGHT greater than 0"
+        raise argparse.ArgumentTypeError(f"must be SECONDS:WEIGHT,SECONDS:WEIGHT,… with {wanted}")
     return mix
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation.doubts import beyond_the_end, doubt_lines, doubts
+from evaluation.evaluate import reason_of
 from evaluation.options import add_collar
 from evaluation.readers import ReadError, Recording, read
 from evaluation.report import as_json, table
@@ -15,22 +18,35 @@ from evaluation.score import Score, score
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 scored, 2 usage or input that cannot be read."""
+    """Exit codes: 0 scored, 2 usage, or nothing that can be scored. A recording that cannot be costs no other of its folder."""
     options = _parser().parse_args(arguments)
     try:
-        scores = [_scored(hypothesis, reference, options.collar) for hypothesis, reference in _pairs(options)]
+        pairs = _pairs(options)
     except ReadError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for one in scores:
-        if one.wer is None and one.der is None:
-            print(f"error: {one.name}: one side has only words and the other only turns; --rttm adds turns.", file=sys.stderr)
-            return 2
-    report = json.dumps(as_json(scores, der_collar_s=options.collar), indent=2) + "\n"
+    scores: list[Score] = []
+    doubted: dict[str, tuple[str, ...]] = {}
+    not_scored: dict[str, str] = {}
+    for name, (hypothesis_files, reference_files) in pairs.items():
+        try:
+            hypothesis, reference = read(*hypothesis_files), read(*reference_files)
+            scores.append(_scored(hypothesis, reference, options.collar))
+            doubted[reference.name] = (*doubts(reference), *beyond_the_end(reference, hypothesis.duration_s))
+        except ReadError as error:
+            not_scored[name] = str(error)
+    if not scores:
+        print(*(f"error: {reason}" for reason in not_scored.values()), sep="\n", file=sys.stderr)
+        return 2
+    notes = [*(f"not scored: {reason}" for reason in not_scored.values()), *doubt_lines(doubted)]
+    for note in notes:
+        print(note, file=sys.stderr)
+    figures = as_json(scores, der_collar_s=options.collar, warnings=doubted)
+    report = json.dumps({**figures, "not_scored": not_scored}, indent=2) + "\n"
     if options.json == "-":
         sys.stdout.write(report)
         return 0
-    sys.stdout.write(table(scores))
+    sys.stdout.write(table(scores) + "".join(f"{note}\n" for note in notes))
     if options.json is not None:
         try:
             Path(options.json).write_text(report, encoding="utf-8")
@@ -42,9 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _scored(hypothesis: Recording, reference: Recording, der_collar_s: float) -> Score:
     try:
-        return score(hypothesis, reference, der_collar_s=der_collar_s)
-    except ReadError as error:
-        raise ReadError(f"{reference.name}: {error}") from error
+        scored = score(hypothesis, reference, der_collar_s=der_collar_s)
+    except Exception as error:  # what nobody foresaw is shown in full
+        raise ReadError(f"{reference.name}: {reason_of(error)}") from error
+    if scored.wer is None and scored.der is None:
+        raise ReadError(f"{reference.name}: one side has only words and the other only turns; --rttm adds turns.")
+    return scored
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,11 +81,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _pairs(options: argparse.Namespace) -> list[tuple[Recording, Recording]]:
-    if options.hypothesis.is_dir() != options.reference.is_dir():
+Files = tuple[Path, Path | None]
+"""The file with words and the RTTM beside it; or the RTTM alone."""
+
+
+def _pairs(options: argparse.Namespace) -> dict[str, tuple[Files, Files]]:
+    """Hypothesis and reference, by name."""
+    for path in (options.hypothesis, options.reference):
+        if not os.path.exists(path):
+            raise ReadError(f"{path.name}: no such file or folder.")
+    if os.path.isdir(options.hypothesis) != os.path.isdir(options.reference):
         raise ReadError("HYP and REF must be two files or two folders.")
-    if not options.reference.is_dir():
-        return [(read(options.hypothesis, options.hyp_rttm), read(options.reference, options.rttm))]
+    if not os.path.isdir(options.reference):
+        return {options.reference.stem: ((options.hypothesis, options.hyp_rttm), (options.reference, options.rttm))}
     if options.rttm or options.hyp_rttm:
         raise ReadError("--rttm and --hyp-rttm are for single files; in a folder, turns are read from NAME.rttm.")
     references = _recordings(options.reference, (".stm",))
@@ -79,16 +106,17 @@ def _pairs(options: argparse.Namespace) -> list[tuple[Recording, Recording]]:
     unscored = sorted(hypotheses.keys() - references.keys())
     if unscored:
         print(f"not scored, for want of a reference: {', '.join(unscored)}", file=sys.stderr)
-    return [(read(*hypotheses[name]), read(*references[name])) for name in sorted(references)]
+    return {name: (hypotheses[name], references[name]) for name in sorted(references)}
 
 
-def _recordings(folder: Path, with_words: tuple[str, ...]) -> dict[str, tuple[Path, Path | None]]:
-    """By name: the file with words and the RTTM beside it; or the RTTM alone."""
-    found: dict[str, tuple[Path, Path | None]] = {path.stem: (path, None) for path in folder.glob("*.rttm")}
+def _recordings(folder: Path, with_words: tuple[str, ...]) -> dict[str, Files]:
+    """By name. `NAME.words.json` is part of a reference and no reply."""
+    found: dict[str, Files] = {path.stem: (path, None) for path in folder.glob("*.rttm")}
     for suffix in reversed(with_words):
         for path in folder.glob(f"*{suffix}"):
             turns = path.with_suffix(".rttm")
-            found[path.stem] = (path, turns if turns.is_file() else None)
+            if not path.name.endswith(".words.json"):
+                found[path.stem] = (path, turns if turns.is_file() else None)
     return {name: files for name, files in found.items() if not name.startswith("._")}  # macOS' own, beside each file
 
 

@@ -8,14 +8,14 @@ spoke when), or one of the two; and, where they are known, `NAME.words.json` (wh
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from evaluation.readers import ReadError, Recording, read, read_text, read_words
+from evaluation.doubts import doubts
+from evaluation.readers import ReadError, Recording, read, read_text, read_words, refuse_unless_folder
 from roundtable.transcript import Word
 
 SPOKEN = {"wer": 0.20, "der": 0.15, "cp_wer": 0.35, "speaker_count": 0.0, "real_time": 1.0}
@@ -38,7 +38,7 @@ class Case:
     """One call: a recording, what is known about it, and the most that each measure may be.
 
     `words` are the reference's words with exact times, in order; `summary` is a reader's. `problem`: why its reference cannot
-    be read; then it is not heard, and fails by that.
+    be read; then it is not heard, and fails by that. `doubts`: what in its reference looks like a mistake.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Case:
     words: tuple[Word, ...] | None = None
     summary: str | None = None
     problem: str | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def case_or_problem(name: str, audio: Path, make: Callable[[], Case]) -> Case:
@@ -89,16 +90,15 @@ def folder_cases(folder: Path, at_most: Mapping[str, float] | None = None) -> li
     return cases
 
 
-def data_cases(folder: Path) -> list[Case]:
-    """Of a folder that somebody named. What has no reference is told on stderr. Raises `ReadError` if nothing has one."""
-    cases = folder_cases(folder)
+def data_cases(folder: Path) -> tuple[list[Case], str]:
+    """Of a folder that somebody named, and a line about what has no reference. Raises `ReadError` if nothing has one."""
+    refuse_unless_folder(folder)
+    cases = [replace(case, doubts=doubts(case.reference)) for case in folder_cases(folder)]
     if not cases:
         raise ReadError("The folder holds no recording with an .stm or .rttm beside it.")
     known = {case.audio for case in cases}
-    for path in _audio_files(folder):
-        if path not in known:
-            print(f"not scored, for want of a reference: {path.stem}", file=sys.stderr)
-    return cases
+    without = [path.stem for path in _audio_files(folder) if path not in known]
+    return cases, f"not scored, for want of a reference: {', '.join(without)}" if without else ""
 
 
 def phone_call_cases() -> list[Case]:

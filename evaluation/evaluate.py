@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ from time import perf_counter
 
 from evaluation.cases import Case, heard_again
 from evaluation.checks import constructor_check, edge_checks, failure_check, outcome_check, score_checks
+from evaluation.doubts import beyond_the_end, doubt_lines
 from evaluation.encoder_passes import counted_encoder_passes
 from evaluation.engines import EngineSet
 from evaluation.figures import Figures, figures_of, method
@@ -49,11 +51,14 @@ def evaluate(
             try:
                 one = _measured(handler.converse, case, der_collar_s, count=engines.counts_encoder_passes)
             except Exception as error:  # a bad file must not cost the hours that the others took
-                reason = _reason(error)
+                reason = reason_of(error)
                 checks.append(failure_check(case, reason))
                 not_in_total[case.name] = reason
             else:
-                measured.append(one)
+                doubted = (*case.doubts, *beyond_the_end(case.reference, one.duration_s))
+                for line in doubt_lines({case.name: doubted}):
+                    print(line, file=sys.stderr, flush=True)
+                measured.append(replace(one, warnings=(*one.warnings, *doubted)))
                 checks += [outcome_check(case.name, one.outcome, one.warnings), *score_checks(case, one.score)]
                 if case.name in again:
                     not_in_total[case.name] = "the same recording, heard with other parameters"
@@ -76,7 +81,7 @@ def evaluate(
     }
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """In a few words, for the table. What nobody foresaw is shown in full on stderr."""
     if isinstance(error, RoundtableError):
         return error.code

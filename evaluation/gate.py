@@ -103,21 +103,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", action="store_true", help="write this machine's figures down as the standard")
     options = parser.parse_args(arguments)
     about = {**describe_machine(), "command": command("evaluation.gate", arguments)}
-    failed = False
+    every: list[Check] = []
+    failed = []
     for engines in STANDARD:
         missing = engines.missing()
         if missing is not None:
             print(f"{engines.name}: cannot be measured, {missing} is not installed.", file=sys.stderr)
-            failed = True
+            failed.append(engines.name)
             continue
         figures = evaluate(engines, gated_cases(engines), edge_clips(), about=about)
         whole = [check for check in checks_of(figures["checks"]) if check.measure in {"outcome", "error"}]
+        checks = whole if options.record else [*whole, *compare(_golden(engines), golden_of(figures))]
+        every += checks
         if options.record and all(check.ok for check in whole):
             write(golden_of(figures), GOLDEN / f"{engines.name}.json")
+            print(f"{engines.name}: recorded")
             continue
-        checks = whole if options.record else [*whole, *compare(_golden(engines), golden_of(figures))]
         print(f"{engines.title}\n\n{check_table(checks)}\n", flush=True)
-        failed = failed or not all(check.ok for check in checks)
+        failed += [] if all(check.ok for check in checks) else [engines.name]
+    short = sum(not check.ok for check in every)
+    print(f"the gate: {len(every)} checks, {short} failed" + (f"; engines that failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
 
@@ -175,7 +180,8 @@ def _golden(engines: EngineSet) -> dict[str, Any]:
 def _text(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) and not value.is_integer() else f"{value:.0f}"
+    # As recorded, with all four decimals: to round once more would give another figure than the tables of the results.
+    return f"{value:.4f}" if isinstance(value, float) and not value.is_integer() else f"{value:.0f}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Insertions on non-speech: words that were heard where the reference says that nobody speaks.
+"""Words that were heard where the reference says that nobody speaks.
 
 Recognisers write words into noise and silence, and WER hides it: such an insertion counts as much as a doubled "the". Here a
-word is invented if all of it lies further than `NEAR_S` from everything that was said.
+word is invented if all of it lies further than `NEAR_S` from all speech of the reference. Only its time counts, not what it is
+paired with for WER: under a reference that is shifted, right words are invented too, more of them than there are insertions.
 """
 
 from __future__ import annotations

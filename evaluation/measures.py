@@ -33,7 +33,7 @@ class Measured:
     """Windows that Whisper's encoder heard, where that is counted."""
     outcome: str = "ok"
     warnings: tuple[str, ...] = ()
-    """Each as `stage: code`."""
+    """The reply's, each as `stage: code`, and after them what in the reference looks like a mistake."""
 
     @property
     def attribution(self) -> float | None:

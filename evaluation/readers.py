@@ -7,9 +7,10 @@ else the spans of its `speakers`.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,17 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording as somebody heard it. None: this file does not say."""
+    """One recording as somebody heard it. None: this file does not say.
+
+    `doubts`: what in its files looks like a mistake, a sentence each; they are scored all the same.
+    """
 
     name: str
     utterances: tuple[Utterance, ...] | None = None
     turns: tuple[Turn, ...] | None = None
     duration_s: float | None = None
     wall_s: float | None = None
+    doubts: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def num_speakers(self) -> int | None:
@@ -62,8 +67,8 @@ def read(path: Path, rttm: Path | None = None) -> Recording:
         raise ReadError(f"{path.name}: is none of .json, .stm and .rttm.")
     recording = parse(read_text(path), path.name)
     if rttm is not None:
-        turns = read_rttm(read_text(rttm), rttm.name).turns
-        recording = Recording(recording.name, recording.utterances, turns, recording.duration_s, recording.wall_s)
+        turns = read_rttm(read_text(rttm), rttm.name)
+        recording = replace(recording, turns=turns.turns, doubts=(*recording.doubts, *turns.doubts))
     return recording
 
 
@@ -81,8 +86,10 @@ def read_stm(text: str, name: str) -> Recording:
         if end < start:
             raise ReadError(f"{name}, line {number}: ends before it starts.")
         utterances.append(Utterance(fields[2], start, end, words))
-    _one_recording([line.split()[0] for _, line in _lines(text)], name)
-    return Recording(_stem(name), utterances=tuple(sorted(utterances, key=lambda utterance: utterance.start)))
+    doubts = _one_recording([line.split()[0] for _, line in _lines(text)], name)
+    doubts += () if utterances else (f"{name} holds no utterance, so that every word heard is an insertion.",)
+    utterances.sort(key=lambda utterance: utterance.start)
+    return Recording(_stem(name), utterances=tuple(utterances), doubts=doubts)
 
 
 def read_rttm(text: str, name: str) -> Recording:
@@ -101,8 +108,8 @@ def read_rttm(text: str, name: str) -> Recording:
         turns.append(Turn(start, start + length, fields[7]))
     if lines and not turns:
         raise ReadError(f"{name}: has no SPEAKER line.")
-    _one_recording(names, name)
-    return Recording(_stem(name), turns=tuple(sorted(turns, key=lambda turn: turn.start)))
+    doubts = _one_recording(names, name)
+    return Recording(_stem(name), turns=tuple(sorted(turns, key=lambda turn: turn.start)), doubts=doubts)
 
 
 def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> Recording:
@@ -111,9 +118,11 @@ def read_reply(reply: Mapping[str, Any], name: str, rttm: str | None = None) -> 
         utterances = tuple(_utterances(reply))
         turns = _spans(reply) if rttm is None else read_rttm(rttm, name).turns
         duration_s, wall_s = _length(reply.get("duration")), _length(reply.get("timings", {}).get("total_s"))
-        return Recording(_stem(name), utterances, turns, duration_s, wall_s)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ReadError(f"{name}: is not a reply in the json format.") from error
+    if any(one.end < one.start for one in utterances) or any(turn.end < turn.start for turn in turns or ()):
+        raise ReadError(f"{name}: a turn ends before it starts.")
+    return Recording(_stem(name), utterances, turns, duration_s, wall_s)
 
 
 def read_words(path: Path) -> tuple[Word, ...]:
@@ -125,7 +134,7 @@ def read_words(path: Path) -> tuple[Word, ...]:
         ]
         if any(word.end < word.start for word in words):
             raise ValueError("ends before it starts")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ReadError(f"{path.name}: is not a list of words with their times.") from error
     return tuple(sorted(words, key=lambda word: word.start))
 
@@ -133,7 +142,7 @@ def read_words(path: Path) -> tuple[Word, ...]:
 def _read_json(text: str, name: str) -> Recording:
     try:
         return read_reply(json.loads(text), name)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: nor is a number of thousands of digits one that can be read
         raise ReadError(f"{name}: is not JSON.") from error
 
 
@@ -200,8 +209,16 @@ def read_text(path: Path) -> str:
     """Without the byte order mark that editors on Windows begin with. Raises `ReadError` unless it is UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ReadError(f"{path.name}: no such file.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"{path.name}: cannot be read as a text file.") from error
+
+
+def refuse_unless_folder(path: Path) -> None:
+    """Raises `ReadError`. A name that no file system takes is one of no folder."""
+    if not os.path.isdir(path):
+        raise ReadError(f"{path}: {'not a folder' if os.path.exists(path) else 'no such folder'}.")
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
@@ -222,9 +239,11 @@ def read_seconds(start: str, end: str, name: str) -> tuple[float, float]:
         raise ReadError(f"{name}: a time is not a number.") from error
 
 
-def _one_recording(names: Sequence[str], file: str) -> None:
+def _one_recording(names: Sequence[str], file: str) -> tuple[str, ...]:
+    """A doubt, where that recording has another name than the file."""
     if len(set(names)) > 1:
         raise ReadError(f"{file}: holds {len(set(names))} recordings; give each one a file of its own.")
+    return tuple(f"{file} is about a recording called {name}." for name in set(names) - {_stem(file)})
 
 
 def _stem(name: str) -> str:

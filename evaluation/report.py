@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from evaluation.normalize import NAME as NORMALIZER
@@ -63,13 +63,17 @@ def with_tables(readme: str, tables: str, marks: tuple[str, str]) -> str:
     return f"{before}{begin}\n\n```text\n{tables}```\n\n{end}{rest.split(end)[1]}"
 
 
-def as_json(scores: Sequence[Score], *, der_collar_s: float = 0.0) -> dict[str, object]:
-    """Every figure with its parts, each recording's and the total's."""
+def as_json(
+    scores: Sequence[Score], *, der_collar_s: float = 0.0, warnings: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, object]:
+    """Every figure with its parts, each recording's and the total's; where `warnings` are given, by name, those as well."""
     return {
         "normalizer": NORMALIZER,
         "tcp_wer_collar_s": TCP_COLLAR_S,
         "der_collar_total_s": der_collar_s,
-        "recordings": [score_json(one) for one in scores],
+        "recordings": [
+            score_json(one) | ({} if warnings is None else {"warnings": list(warnings[one.name])}) for one in scores
+        ],
         "total": score_json(pooled(scores)),
     }
 

@@ -22,7 +22,7 @@ from evaluation.engines import STANDARD, EngineSet, edge_clips, environments_own
 from evaluation.evaluate import evaluate
 from evaluation.machine import command, describe_machine, load_before
 from evaluation.options import add_collar, how_many
-from evaluation.readers import ReadError
+from evaluation.readers import ReadError, refuse_unless_folder
 from evaluation.results import OWN, README, RESULTS, write, write_readme
 from evaluation.tables import tables
 
@@ -96,17 +96,22 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     if options.engines is None:
         chosen = [own or STANDARD[0]]
     if options.data is not None:
-        cases, folder = data_cases(options.data)[: options.first], options.data.resolve().name
-        return [Plan(one, cases, (), OWN / f"{one.name}-data-{folder}.json") for one in chosen if _can_run(one)]
+        cases, missing = data_cases(options.data)
+        path = f"data-{options.data.resolve().name}.json"
+        return _own_plans(chosen, cases[: options.first], missing, path)
     name, folder = options.corpus
     if name not in CORPORA:
         raise ReadError(f"There is no corpus called that; there are {', '.join(CORPORA)}.")
     split = options.split or CORPORA[name].split
+    refuse_unless_folder(Path(folder))
     found = CORPORA[name].read(Path(folder), split)
-    if found.missing:
-        print(found.missing_text, file=sys.stderr)
-    cases, path = found.cases[: options.first], f"{name}-{split}.json"
-    return [Plan(one, cases, (), OWN / f"{one.name}-{path}", found.missing_text) for one in chosen if _can_run(one)]
+    return _own_plans(chosen, found.cases[: options.first], found.missing_text, f"{name}-{split}.json")
+
+
+def _own_plans(chosen: Sequence[EngineSet], cases: Sequence[Case], missing: str, path: str) -> list[Plan]:
+    if missing:
+        print(missing, file=sys.stderr)
+    return [Plan(one, cases, (), OWN / f"{one.name}-{path}", missing) for one in chosen if _can_run(one)]
 
 
 def _can_run(engines: EngineSet) -> bool:

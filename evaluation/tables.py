@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evaluation.checks import check_table, checks_of
+from evaluation.doubts import doubt_lines
 from evaluation.figures import rate_of
 from evaluation.report import aligned, parts_text, rate_text, speakers_text
 
@@ -89,9 +90,10 @@ def tables(figures: Mapping[str, Any]) -> str:
 
 
 def _notes(figures: Mapping[str, Any]) -> list[str]:
-    """What the total does not tell: who is not in it, and who is not there at all."""
+    """What the total does not tell: who is not in it, who is not there at all, and what was odd about the others."""
     notes = [f"not in the total: {name}: {reason}" for name, reason in figures["not_in_total"].items()]
-    return [*notes, *([figures["missing"]] if figures["missing"] else [])]
+    notes += [figures["missing"]] if figures["missing"] else []
+    return notes + doubt_lines({row["name"]: row["warnings"] for row in figures["recordings"]})
 
 
 def _heading(figures: Mapping[str, Any]) -> str:

@@ -307,6 +307,17 @@ def test_any_other_machine_is_refused_unless_allowed(url: str, capsys: pytest.Ca
         (["http://localhost", "--host", "plain"], "name a URL or --host"),
         (["ftp://localhost"], "must be an http or https URL"),
         (["http://localhost", "--rate", "0"], "greater than 0"),
+        (["http://localhost", "--rate", "inf"], "greater than 0"),
+        (["http://localhost", "--duration", "inf"], "greater than 0"),
+        (["http://localhost", "--rate", "nan"], "greater than 0"),
+        (["http://localhost", "--drain", "nan"], "greater than 0"),
+        (["http://localhost", "--warm-up", "-1"], "--warm-up must be 0 or more"),
+        (["http://localhost", "--mix", "nan:1"], "SECONDS from 0.1 to 86400"),
+        (["http://localhost", "--mix", "inf:1"], "SECONDS from 0.1 to 86400"),
+        (["http://localhost", "--mix", "1e-9:1"], "SECONDS from 0.1 to 86400"),
+        (["http://localhost", "--mix", "1:inf"], "a WEIGHT greater than 0"),
+        (["http://localhost", "--mix", "1:nan"], "a WEIGHT greater than 0"),
+        (["http://localhost", "--mix", "1:1e308,2:1e308"], "a WEIGHT greater than 0"),
         (["http://localhost", "--mix", "10"], "SECONDS:WEIGHT"),
         (["http://localhost", "--mix", "10:0"], "SECONDS:WEIGHT"),
         (["http://localhost", "--pid", "999999999"], "--pid"),
@@ -318,6 +329,22 @@ def test_a_wrong_command_line_says_why(arguments: list[str], told: str, capsys: 
     with pytest.raises(SystemExit, match="2"):
         load.main(arguments)
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/nonexist", "--recordings: nonexist: cannot be read as a file.\n"),
+        (str(ROOT / "samples"), "--recordings: samples: cannot be read as a file.\n"),
+        (
+            str(ROOT / "README.md"),
+            "--recordings: README.md: The file is not a recording in a format that can be read.\n",
+        ),
+    ],
+)
+def test_what_is_no_recording_is_one_sentence(path: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load.main(["http://localhost", "--recordings", path]) == 2
+    assert capsys.readouterr().err == told
 
 
 def test_not_an_address() -> None:

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import meeteval
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from evaluation.normalize import normalize
 from evaluation.readers import ReadError, Recording, Utterance, read, read_reply, read_rttm, read_stm
 from evaluation.report import as_json, table
 from evaluation.results import MARKS
-from evaluation.score import Rate, diarization_errors, pooled, score
+from evaluation.score import Rate, Score, Spoken, _seglst, _words, diarization_errors, orc_errors_of_many, pooled, score
 from handler import EndpointHandler
 from roundtable.control import Control
 from roundtable.formats import render
@@ -360,7 +361,8 @@ def test_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hyp = written(tmp_path / "hyp", {"b.json": json.dumps(REPLY), "b.rttm": RTTM, "a.stm": STM, "extra.json": "{}"})
-    ref = written(tmp_path / "ref", {"a.stm": STM, "b.stm": STM, "b.rttm": RTTM, "._a.stm": "\0"})
+    stm, rttm = STM.replace("talk", "b"), RTTM.replace("talk", "b")
+    ref = written(tmp_path / "ref", {"a.stm": STM.replace("talk", "a"), "b.stm": stm, "b.rttm": rttm, "._a.stm": "\0"})
     assert main([str(hyp), str(ref), "--json", "-"]) == 0
     output = capsys.readouterr()
     report = json.loads(output.out)
@@ -386,7 +388,11 @@ def test_two_folders_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ({"hyp.json": json.dumps(REPLY).replace('"SPEAKER_00"', "5")}, NOT_A_REPLY),
         ({"hyp.json": json.dumps({**REPLY, "duration": -5})}, NOT_A_REPLY),
         ({"hyp.json": "[" * 100_000}, "error: hyp.json: is not JSON.\n"),
-        ({}, "error: hyp.json: cannot be read as a text file.\n"),
+        ({}, "error: hyp.json: no such file or folder.\n"),
+        ({"hyp.json": json.dumps({**REPLY, "duration": 10**400})}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps(REPLY).replace("[0, 4]", f"[0, {10**400}]")}, NOT_A_REPLY),
+        ({"hyp.json": json.dumps(REPLY).replace("[0, 4]", f"[0, {'9' * 5000}]")}, "error: hyp.json: is not JSON.\n"),
+        ({"hyp.json": json.dumps(REPLY).replace("[0, 4]", "[4, 0]")}, "error: hyp.json: a turn ends before it starts.\n"),
     ],
 )
 def test_input_that_cannot_be_read(
@@ -418,6 +424,115 @@ def test_pairs_that_do_not_match(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "error: notes.txt: is none of .json, .stm and .rttm.",
         "error: --rttm and --hyp-rttm are for single files; in a folder, turns are read from NAME.rttm.",
     ]
+
+
+def test_an_argument_that_is_no_path_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stm = written(tmp_path, {"talk.stm": STM}) / "talk.stm"
+    long = "x" * 5000
+    assert main([long, str(stm)]) == 2
+    assert main([str(stm), str(tmp_path / "nope.stm")]) == 2
+    assert main([str(stm), str(stm), "--rttm", str(tmp_path / "nope.rttm")]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {long}: no such file or folder.",
+        "error: nope.stm: no such file or folder.",
+        "error: nope.rttm: no such file.",
+    ]
+
+
+def test_word_times_beside_a_reference_are_no_hypothesis(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(ROOT / "samples"), str(ROOT / "samples")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("module", ["evaluation", "evaluation.run", "evaluation.gate"])
+def test_where_the_tools_are_not_installed_one_sentence_says_how_to_get_them(module: str) -> None:
+    without_jiwer = f"import sys; sys.modules['jiwer'] = None; import runpy; runpy.run_module({module!r}, run_name='__main__')"
+    process = subprocess.run([sys.executable, "-c", without_jiwer], cwd=ROOT, capture_output=True, text=True, check=False)
+    sentence = "error: jiwer is not installed; make evaluate-tools installs it into .venv.\n"
+    assert (process.returncode, process.stdout, process.stderr) == (2, "", sentence)
+    assert "\nevaluate-tools: $(VENV)/.dev " in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("variables", "arguments"), [((), "--write"), (("DATA=my folder",), "--write --data my folder")])
+def test_make_evaluate_with_data_measures_that_folder_alone(variables: tuple[str, ...], arguments: str, tmp_path: Path) -> None:
+    told = written(tmp_path, {".dev": ""}) / "python"
+    told.write_text('#!/bin/sh\necho "$*"\n', encoding="utf-8")
+    told.chmod(0o755)
+    command = ["make", "-s", "-o", f"{tmp_path}/.dev", "evaluate", f"VENV={tmp_path}", f"PY={told}", *variables]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout == f"-m evaluation.run {arguments}\n"
+
+
+def crowd(size: int) -> str:
+    return "".join(f"b 1 s{n} {n} {n + 1} word number {n}\n" for n in range(size))
+
+
+@pytest.mark.parametrize("size", [10, 11, 20])
+def test_up_to_twenty_speakers_are_scored(size: int) -> None:
+    said = read_stm(crowd(size), "b.stm")
+    assert values(said, said) == ALL_RIGHT
+    swapped = read_stm(crowd(size).replace(" s0 ", " s1 "), "b.stm")
+    assert score(swapped, said).orc_wer == Rate({"substitutions": 0, "deletions": 0, "insertions": 0}, 3 * size)
+    alone = read_stm("b 1 A 0 1 word number five\n", "b.stm")
+    assert score(said, alone).orc_wer == Rate({"substitutions": 0, "deletions": 0, "insertions": 3 * size - 3}, 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=20))
+def test_the_search_among_many_speakers_never_beats_what_is_possible(lines: list[tuple[int, int, int]]) -> None:
+    """It is an assignment like any other: between the word errors of the best one and those of cpWER's mapping."""
+    said = [Spoken(f"a{a}", n, n + 1, (f"w{n % 3}", "and")) for n, (a, _, _) in enumerate(lines)]
+    heard = [Spoken(f"b{b}", n, n + 1, (f"w{w}", "and")) for n, (_, b, w) in enumerate(lines)]
+    errors = orc_errors_of_many(heard, said).errors
+    by_speaker = meeteval.wer.cpwer(_seglst(said), _seglst(heard))["it"].errors
+    assert abs(len(_words(heard)) - len(_words(said))) <= errors <= by_speaker
+
+
+def test_one_bad_recording_does_not_end_the_run_over_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"a.stm": STM.replace("talk", "a"), "b.stm": TWENTY_ONE, "c.stm": "c 1 A 5 3 no\n", "d.stm": crowd(1)}
+    folder = written(tmp_path, files)
+    assert main([str(folder), str(folder), "--json", str(tmp_path / "out")]) == 0
+    reasons = {
+        "b": "b: there are 21 speakers, and cpWER takes 20 at most.",
+        "c": "c.stm, line 1: ends before it starts.",
+    }
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "(normaliser roundtable-english-2; total = all errors over all words or seconds)",
+        *(f"not scored: {reason}" for reason in reasons.values()),
+        "warning: d: d.stm is about a recording called b.",
+    ]
+    report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
+    assert report["not_scored"] == reasons
+    assert [(row["name"], row["warnings"]) for row in report["recordings"]] == [
+        ("a", []),
+        ("d", ["d.stm is about a recording called b."]),
+    ]
+
+
+def test_what_nobody_foresaw_does_not_end_the_run_over_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails_for_b(hypothesis: Recording, reference: Recording, **options: float) -> Score:
+        if reference.name == "b":
+            raise ZeroDivisionError
+        return score(hypothesis, reference)
+
+    monkeypatch.setattr("evaluation.__main__.score", fails_for_b)
+    folder = written(tmp_path, {f"{name}.stm": STM.replace("talk", name) for name in "ab"})
+    assert main([str(folder), str(folder)]) == 0
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1] == "not scored: b: could not be measured: ZeroDivisionError"
+    assert "Traceback" in output.err
+    assert main([str(folder / "b.stm"), str(folder / "b.stm")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: b: could not be measured: ZeroDivisionError"
+
+
+def test_a_reference_beyond_the_end_of_the_reply_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, {"hyp.json": json.dumps(REPLY), "talk.stm": STM.replace(" 0 5 ", " 20 25 ")})
+    assert main([str(tmp_path / "hyp.json"), str(tmp_path / "talk.stm")]) == 0
+    told = "warning: talk: the reference ends at 25.0 s and the recording at 5.0 s."
+    output = capsys.readouterr()
+    assert (output.err, output.out.splitlines()[-1]) == (f"{told}\n", told)
 
 
 def test_usage_is_exit_code_2() -> None:
@@ -589,6 +704,10 @@ TWENTY_ONE = "".join(f"b 1 s{n} {n} {n + 1} word\n" for n in range(21))
         ({"b.rttm": b"SPEAKER b 1 0 -3 <NA> <NA> A <NA> <NA>\n"}, "b.rttm, line 1: ends before it starts."),
         ({"b.stm": b"", "b.words.json": b"[" * 100_000}, "b.words.json: is not a list of words with their times."),
         (
+            {"b.stm": b"", "b.words.json": b'[{"word": "x", "start": 1, "end": 1%s, "speaker": "A"}]' % (b"0" * 400)},
+            "b.words.json: is not a list of words with their times.",
+        ),
+        (
             {"b.stm": b"", "b.words.json": b'[{"word": "x", "start": 5, "end": 1, "speaker": "A"}]'},
             "b.words.json: is not a list of words with their times.",
         ),
@@ -608,6 +727,42 @@ def test_one_bad_reference_does_not_cost_the_others(files: dict[str, bytes], rea
         reason,
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "warnings"),
+    [
+        ({"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM}, []),
+        ({"tone.stm": FAKE_STM.replace(" 1.9 ", " 2.9 ")}, []),
+        ({"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM.replace(" 0 1 ", " 0 2 ").replace(" 1 1 1 ", " 1 0 2 ")}, []),  # at once
+        ({"tone.stm": FAKE_STM.replace(" 1.9 ", " 9.9 ")}, ["the reference ends at 9.9 s and the recording at 2.0 s."]),
+        ({"tone.rttm": FAKE_RTTM.replace("1 1 1 ", "1 1 9 ")}, ["the reference ends at 10.0 s and the recording at 2.0 s."]),
+        ({"tone.stm": ";; nothing\n"}, ["tone.stm holds no utterance, so that every word heard is an insertion."]),
+        ({"tone.stm": FAKE_STM.replace("tone", "zone")}, ["tone.stm is about a recording called zone."]),
+        ({"tone.rttm": FAKE_RTTM.replace("tone", "zone")}, ["tone.rttm is about a recording called zone."]),
+        (
+            {"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM.replace(" A ", " C ").replace(" B ", " D ")},
+            ["no speaker of the words has the name of a speaker of the turns."],
+        ),
+        (
+            {"tone.stm": FAKE_STM, "tone.rttm": FAKE_RTTM.replace(" A ", " C ").replace(" B ", " A ").replace(" C ", " B ")},
+            ["most of what A says lies in the turns of B.", "most of what B says lies in the turns of A."],
+        ),
+    ],
+)
+def test_a_reference_that_looks_wrong_is_told_and_scored(
+    files: dict[str, str], warnings: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tone.stm", "tone.rttm"):
+        (project / "samples" / name).unlink()
+    written(project / "samples", files)
+    assert run.main(["--data", str(project / "samples"), "--write"]) == 0
+    output = capsys.readouterr()
+    lines = [f"warning: tone: {warning}" for warning in warnings]
+    assert [line for line in output.out.splitlines() if line.startswith("warning")] == lines
+    assert [line for line in output.err.splitlines() if line.startswith("warning")] == lines
+    (row,) = own_report(project)["recordings"]
+    assert (row["outcome"], row["warnings"]) == ("ok", warnings)
 
 
 def test_a_folder_with_the_name_of_a_recording_does_not_cost_the_others(project: Path) -> None:
@@ -653,7 +808,8 @@ def test_a_degraded_recording_does_not_improve_the_totals_unseen(
 ) -> None:
     samples, before = project / "samples", fails_the_second_time()
     for name in ("tone", "zone"):
-        written(samples, {f"{name}.stm": FAKE_STM, f"{name}.rttm": FAKE_RTTM, f"{name}.summary.txt": "Ann pays 5."})
+        stm, rttm = FAKE_STM.replace("tone", name), FAKE_RTTM.replace("tone", name)
+        written(samples, {f"{name}.stm": stm, f"{name}.rttm": rttm, f"{name}.summary.txt": "Ann pays 5."})
     (samples / "zone.flac").write_bytes(tone_wav(2.0))
     engines = fake_engines(
         None,
@@ -710,8 +866,12 @@ def test_options_that_would_mislead_are_refused(option: str, value: str, project
 
 def test_recordings_of_ones_own_have_results_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--data", str(project / "samples"), "--write"]) == 0
-    assert capsys.readouterr().err.splitlines()[0] == "not scored, for want of a reference: without-reference"
+    output = capsys.readouterr()
+    without = "not scored, for want of a reference: without-reference"
+    assert output.err.splitlines()[0] == without
+    assert without in output.out.splitlines()
     report = own_report(project)
+    assert report["missing"] == without
     assert [row["name"] for row in report["recordings"]] == ["tone"]
     assert report["edge"] == []
     assert not (project / "results").exists()
@@ -729,11 +889,17 @@ def test_what_cannot_be_evaluated_is_exit_code_2(project: Path, capsys: pytest.C
     assert run.main(["--data", str(empty)]) == 2
     assert run.main(["--corpus", "ted", str(empty)]) == 2
     assert run.main(["--corpus", "ami", str(empty)]) == 2
+    assert run.main(["--data", str(project / "nowhere")]) == 2
+    assert run.main(["--corpus", "ami", str(project / "nowhere")]) == 2
+    assert run.main(["--data", str(project / "README.md")]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "error: The folder holds no recording with an .stm or .rttm beside it.",
         "error: There is no corpus called that; there are ami, voxconverse, librispeech.",
         "error: ami: found none of what this split should hold: "
         "test meetings as *.Mix-Headset.wav with *.words.xml or only_words/rttms/test/*.rttm.",
+        f"error: {project / 'nowhere'}: no such folder.",
+        f"error: {project / 'nowhere'}: no such folder.",
+        f"error: {project / 'README.md'}: not a folder.",
     ]
 
 
@@ -764,7 +930,13 @@ def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) 
         {"speaker": "A", "word": "two", "start": 1.0, "end": 1.2},
         {"speaker": "B", "word": "one", "start": 0.5, "end": 0.7},
     ]
-    files = {"a.stm": STM, "a.words.json": json.dumps(words), "a.summary.txt": "Short.", "b.rttm": RTTM, "c.txt": ""}
+    files = {
+        "a.stm": STM.replace("talk", "a"),
+        "a.words.json": json.dumps(words),
+        "a.summary.txt": "Short.",
+        "b.rttm": RTTM.replace("talk", "b"),
+        "c.txt": "",
+    }
     written(tmp_path, files)
     for name in ("a.wav", "b.mp3", "c.flac"):
         (tmp_path / name).write_bytes(b"")
@@ -773,7 +945,7 @@ def test_a_folder_of_recordings_may_say_more_or_less_about_each(tmp_path: Path) 
     assert (a.name, a.summary, a.reference.turns) == ("a", "Short.", None)
     assert b == Case("b", tmp_path / "b.mp3", Recording("b", turns=(Turn(0, 5, "A"),)))
     assert sample_cases(tmp_path) == []
-    assert data_cases(tmp_path) == [a, b]
+    assert data_cases(tmp_path) == ([a, b], "not scored, for want of a reference: c")
     written(tmp_path, {"a.words.json": '[{"word": "two"}]'})
     assert [case.problem for case in folder_cases(tmp_path)] == ["a.words.json: is not a list of words with their times.", None]
     with pytest.raises(ReadError, match=r"^a\.words\.json: is not a list of words with their times\.$"):
