@@ -252,8 +252,8 @@ def _summaries(figures: Figures) -> Iterator[str]:
         f"{_about(figures['machine'])}: of facts planted in conversations of up to"
         f" {max(row['words'] for row in budget):,} words, the models see {seen} of {planted}. Of {made_up['put_in']:,} numbers,"
         f" dates, names and owners that a model made up, {invented} are in the summaries;"
-        f" {made_up['told_kept'] / made_up['told']:.0%} of the true statements beside them are kept. Below, summaries of what was"
-        " really said, beside a reader's ([those of what was heard](evaluation/README.md))."
+        f" {made_up['told_kept'] / made_up['told']:.0%} of the true statements beside them are kept. Below, summaries"
+        " of what was really said, beside a reader's ([those of what was heard](evaluation/README.md))."
     )
     rows = [
         (one["conversation"], system, str(one["words"][system]), *(f"{value:.3f}" for value in rouge.values()))
