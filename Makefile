@@ -13,7 +13,7 @@ MODELS ?= embedded
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-embedded demo-tiny test lint format evaluate evaluate-tools evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu figures test-hosts test-deploy demo-deploy samples coverage clean
+.PHONY: help demo demo-embedded demo-tiny test test-fast lint format evaluate evaluate-tools evaluate-check evaluate-golden bench bench-merge bench-asr bench-diarization bench-summaries bench-load bench-service bench-gpu figures test-hosts test-deploy demo-deploy samples coverage clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,12 @@ demo-tiny: $(VENV)/.pyannote
 	@ASR_MODEL=tests/models/whisper-tiny DIARIZATION_MODEL=tests/models/pyannote-tiny SUMMARIZE_MODEL=embedded \
 	  $(PY) -m serving demo "$${AUDIO:-tests/models/held_out/three_people_noisy.flac}"
 
-test: export OMP_NUM_THREADS := 1
+test test-fast: export OMP_NUM_THREADS := 1
 test: $(VENV)/.dev ## The whole suite
 	$(PY) -m pytest $(WORKERS)
+
+test-fast: $(VENV)/.dev ## The suite without what takes long, before a commit
+	$(PY) -m pytest $(WORKERS) -m "not slow"
 
 lint: $(VENV)/.dev ## ruff (format and rules) and mypy --strict
 	$(PY) -m ruff format --check .

@@ -515,6 +515,7 @@ logging.disable(logging.CRITICAL)  # what the client says when the interpreter c
 """
 
 
+@pytest.mark.slow
 def test_a_repository_is_loaded_without_the_files_that_nobody_needs(copy: Path, tmp_path: Path) -> None:
     save(copy, shards="20KB")
     files = {path.name: path.read_bytes() for path in copy.iterdir()}

@@ -162,6 +162,7 @@ def test_neither_does_the_order_within_a_batch() -> None:
     assert [row.tokens for row in forwards] == [row.tokens for row in backwards][::-1]
 
 
+@pytest.mark.slow
 @spoken
 def test_neither_do_four_threads_at_once() -> None:
     alone = said(hear(audio_of(dialogue())))
@@ -264,6 +265,7 @@ def test_a_language_that_is_none_is_refused() -> None:
         hear(Audio(np.zeros(16000, dtype=np.float32)), language="xx")
 
 
+@pytest.mark.slow
 @spoken
 def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = said(hear(audio_of(dialogue()), chunk_length_s=12))

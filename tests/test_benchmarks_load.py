@@ -383,6 +383,7 @@ def test_the_whole_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert Counter(bodies) == {files[1.0]: drawn[1.0] + 2, files[2.0]: drawn[2.0]}
 
 
+@pytest.mark.slow
 def test_a_host_is_started_called_watched_and_ended() -> None:
     async def whole() -> tuple[list[Sent], int, list[tuple[int, float]]]:
         async with started(PLAIN, "base64", 60.0) as server:

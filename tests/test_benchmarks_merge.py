@@ -250,6 +250,7 @@ def test_the_costs_are_reported_on_other_seeds_than_they_were_chosen_on() -> Non
     assert not {*merge.FULL.seeds, *merge.QUICK.seeds} & {*SEEDS}
 
 
+@pytest.mark.slow
 def test_quick_measures_everything(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert merge.main(["--quick", "--json", str(tmp_path / "figures.json")]) == 0
     printed = capsys.readouterr().out

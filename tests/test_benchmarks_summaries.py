@@ -238,6 +238,7 @@ def test_one_invention_breaks_its_promise(kind: str) -> None:
 # ---- The whole
 
 
+@pytest.mark.slow
 def test_quick_measures_everything(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     assert summaries.main(["--quick", "--json", str(path), "--toolkit", str(tmp_path / "none")]) == 0

@@ -140,6 +140,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_its_port_answers_with_its_four_keys(clip: Path) -> None:
     program = (
         "import base64, json, pathlib, sys\n"
@@ -163,6 +164,7 @@ def test_its_port_answers_with_its_four_keys(clip: Path) -> None:
 # --- Systems ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ours_does_the_whole_job_on_a_file_and_hears_samples_with_so_many_tokens(clip: Path) -> None:
     with Worker(OURS, Weights(MODELS / "whisper-tiny", Path(), MODELS / "pyannote-tiny"), 1) as worker:
         job = worker.hear(clip, speakers=True).heard
@@ -193,6 +195,7 @@ def test_a_peer_that_is_built_hears_the_same_words(name: str, clip: Path, tmp_pa
     assert bool(heard.turns) == SYSTEMS[name].diarizes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(missing_synthesiser()), reason="flite and espeak-ng speak the dialogue")
 def test_what_is_spoken_is_the_reference_and_what_is_too_long_for_a_peer_is_left_out(tmp_path: Path) -> None:
     bench = Bench(Scale(0.3, 1, (10.0,), 5.0, {}, 0), (OURS_INT8, TUTORIAL), 1, tmp_path)

@@ -120,6 +120,7 @@ def test_a_check_that_raises_ends_the_work() -> None:
         cluster_speakers(spoken([0, 1], voices(2, 0.5)), 1, 20, cancelled)
 
 
+@pytest.mark.slow
 def test_four_hours_need_no_square_of_memory() -> None:
     # 57,600 windows; a matrix of all pairs would take 13 GB in float32. 64 dimensions, since tracing every allocation is slow.
     random = np.random.default_rng(3)

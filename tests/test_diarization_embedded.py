@@ -192,6 +192,7 @@ def test_a_voice_that_comes_nearer_and_goes_away_stays_one(engine: EmbeddedDiari
     assert error_rate("meeting", heard.turns, recordings["meeting"].duration_s) <= 0.08
 
 
+@pytest.mark.slow
 def test_eight_at_once_give_what_one_gives(
     engine: EmbeddedDiarizer, recordings: dict[str, Audio], untold: dict[str, Diarization]
 ) -> None:
@@ -429,6 +430,7 @@ def request(audio: Audio, references: Sequence[SpeakerReference], **parameters: 
     return {"inputs": base64_wav(audio), "parameters": {"speaker_references": listed, **parameters}}
 
 
+@pytest.mark.slow
 def test_known_voices_from_the_request_to_the_reply(recordings: dict[str, Audio], caplog: pytest.LogCaptureFixture) -> None:
     """The whole job, each stage by its embedded engine."""
     caplog.set_level(logging.DEBUG)

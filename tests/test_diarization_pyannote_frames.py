@@ -66,6 +66,7 @@ def off(ours: NDArray[np.float64], stock: NDArray[np.float64]) -> float:
 # --- The same answer -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_real_network_gives_the_same_turns_and_embeddings(load: Load) -> None:
     turns, embeddings = answer(load("resnet34"), 11)
     assert len(turns["diarization"]) > 10

@@ -310,6 +310,7 @@ def config_of(folder: Path, content: dict[str, Any]) -> dict[str, bytes]:
     return {"config.yaml": (folder / "config.yaml").read_bytes(), "README.md": b""}
 
 
+@pytest.mark.slow
 def test_every_repository_that_a_pipeline_is_made_of_is_fetched_and_refused_by_name(copy: Path, tmp_path: Path) -> None:
     segmentation, embedding = (f"{part}/pytorch_model.bin" for part in ("segmentation", "embedding"))
     whole = files_of(copy)

@@ -39,6 +39,7 @@ def test_every_recording_of_the_issue_is_there() -> None:
     assert [path.stem for path in EDGES] == ["noise", "one_word", "short", "silence", "tone"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if "phone" in case.name], ids=lambda case: case.name.replace(" ", "-"))
 def test_quality_reaches_what_readme_promises(handler: EndpointHandler, case: Case) -> None:
     checks = score_checks(case, run_case(handler.converse, case))

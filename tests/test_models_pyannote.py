@@ -52,6 +52,7 @@ def shipped_recording(name: str) -> tuple[Recording, Annotation]:
     return Recording(audio.samples, ()), spoken
 
 
+@pytest.mark.slow
 def test_two_people_are_told_apart_without_being_counted_first(pipeline: Any) -> None:
     recording, spoken = shipped_recording("two_people")
     found = diarize(pipeline, recording)

@@ -186,6 +186,7 @@ for name, revision in (("any", None), ("gated", None), ("missing", None), ("any"
 """
 
 
+@pytest.mark.slow
 def test_models_come_from_the_hub_and_each_refusal_is_a_sentence(models: Path, tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in (models / "chat").iterdir()}
     with HubServer({**files, "pytorch_model.bin": b"a pickle", "onnx/model.onnx": b"x"}) as hub:

@@ -80,10 +80,12 @@ def sent_by_pyannote(tmp_path: Path, **environment: str) -> list[str]:
     return asked
 
 
+@pytest.mark.slow
 def test_pyannote_tells_nobody_of_a_recording(tmp_path: Path) -> None:
     assert sent_by_pyannote(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_pyannote_would_if_it_were_let(tmp_path: Path) -> None:
     """Or the test above could not fail."""
     asked = sent_by_pyannote(tmp_path, PYANNOTE_METRICS_ENABLED="1")

@@ -114,6 +114,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandlerBackend
         yield backend
 
 
+@pytest.mark.slow
 def test_the_whole_story(tool: Tool, hub: FakeHub, backend: HandlerBackend) -> None:
     backend.files_at = hub.files_at
     tool.transcript = StringIO()

@@ -115,6 +115,7 @@ def same_request_every_way(host: Host, clip: bytes) -> list[Request]:
     return requests
 
 
+@pytest.mark.slow
 def test_the_same_recording_gives_the_same_reply_however_it_comes_and_whatever_runs_beside_it(booted: Booted) -> None:
     assert [answer.status for answer in booted.replies] == [200] * len(booted.replies)
     replies = [answer.json() for answer in booted.replies]
