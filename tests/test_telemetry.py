@@ -9,6 +9,8 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
+import pytest
+
 from tests.models.tones import tone_pipeline
 
 ROOT = Path(__file__).parent.parent
