@@ -10,6 +10,7 @@ that come and go it would be what keeps the next one from fitting.
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import os
 import threading
@@ -17,6 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _RETURNED_FROM, _REUSED_TO = 1 << 20, 32 << 20  # bytes; the second is the most that glibc takes
@@ -66,6 +70,12 @@ def own_pages(size_bytes: int) -> mmap.mmap:
         return mmap.mmap(-1, max(size_bytes, 1), **private)
     except OSError as error:
         raise MemoryError(f"no memory for {size_bytes} bytes") from error
+
+
+def own_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """`np.zeros(shape, dtype)` in `own_pages`: memory is taken where something is written. Raises `MemoryError`."""
+    kind, count = np.dtype(dtype), math.prod(shape)
+    return np.frombuffer(own_pages(count * kind.itemsize), kind, count).reshape(shape)
 
 
 _lock = threading.Lock()

@@ -26,6 +26,8 @@ from torch import nn
 from torch.fx import symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from roundtable.heap import own_array
+
 Floats = NDArray[np.float32]
 
 Frames = Callable[[torch.Tensor], torch.Tensor]
@@ -81,8 +83,10 @@ class _SharedFrames:
         size = pipeline.embedding_batch_size
         least = _least_frames(activity, window.duration, embedding) if exclude_overlap else None
 
-        embeddings = np.tile(self._nobody, (*activity.shape[::2], 1))
-        spoken = np.flatnonzero(activity.any(axis=(1, 2)))
+        # Filled as they come: while the recording is still being transcribed, most of them are not there yet.
+        embeddings = own_array((*activity.shape[::2], len(self._nobody)), self._nobody.dtype)
+        speaking = activity.any(axis=(1, 2))
+        spoken = np.flatnonzero(speaking)
         batches = [spoken[start : start + size] for start in range(0, len(spoken), size)]
         if hook is not None:
             hook("embeddings", None, total=len(batches), completed=0)
@@ -95,6 +99,7 @@ class _SharedFrames:
             embeddings[chunks] = _embed(embedding, self._way, sound, weights)[: len(chunks)]
             if hook is not None:
                 hook("embeddings", embeddings[chunks].reshape(-1, embeddings.shape[-1]), total=len(batches), completed=done)
+        embeddings[~speaking] = self._nobody
         return embeddings
 
 

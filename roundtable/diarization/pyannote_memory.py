@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roundtable.heap import own_pages
+from roundtable.heap import own_array
 
 Floats = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ def _off_the_heap(infer: Callable[[torch.Tensor], Floats]) -> Callable[[torch.Te
     def with_own_pages(chunks: torch.Tensor) -> NDArray[Any]:
         scores = infer(chunks)
         kind = np.dtype(np.int8) if ((scores == 0) | (scores == 1)).all() else scores.dtype
-        apart = np.frombuffer(own_pages(scores.size * kind.itemsize), kind, scores.size).reshape(scores.shape)
+        apart = own_array(scores.shape, kind)
         np.copyto(apart, scores, casting="unsafe")
         return apart
 
