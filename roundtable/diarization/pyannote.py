@@ -36,8 +36,8 @@ _CPU_BATCH, _GPU_BATCH = 8, 32
 """Windows of 10 s at once. More make a CPU no faster, only larger."""
 
 _CPU_EMBEDDED = 2
-"""Of these, at most so many for their embeddings, whose network's results are the largest: four would be a twentieth sooner, and
-stand out above everything else whenever words are still being written beside them."""
+"""Of these, at most so many for their embeddings, whose network's results are the largest: four would be a twentieth sooner,
+and stand out above everything else whenever words are still being written beside them."""
 
 _SAME_VOICE = 0.5
 """Cosine distance up to which a speaker and a reference are one person.
