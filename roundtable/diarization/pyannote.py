@@ -24,6 +24,7 @@ from roundtable.control import Control
 from roundtable.diarization import DiarizationModel, DiarizeOptions
 from roundtable.diarization.known_speakers import named, unusable
 from roundtable.diarization.pyannote_frames import share_frames
+from roundtable.diarization.pyannote_linkage import link_by_neighbours
 from roundtable.diarization.pyannote_loading import LoadedPipeline, load_pipeline
 from roundtable.diarization.pyannote_memory import keep_small
 from roundtable.diarization.pyannote_process import contained
@@ -89,6 +90,7 @@ class PyannoteDiarizer:
         with contained(loaded.device):
             self.shares_frames: Final = share_frames(self._pipeline)
             keep_small(self._pipeline)
+            link_by_neighbours(self._pipeline)
 
     def diarize(self, audio: Audio, options: DiarizeOptions, control: Control) -> Diarization:
         """No speech is an empty result; a number of speakers that the recording does not have is a warning.
