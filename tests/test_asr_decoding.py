@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -20,7 +22,7 @@ from transformers.generation.utils import GenerationMixin  # noqa: E402
 from transformers.modeling_outputs import BaseModelOutput  # noqa: E402
 
 from roundtable.asr.checkpoint import SpecialTokens  # noqa: E402
-from roundtable.asr.decoder import Memory, TextDecoder  # noqa: E402
+from roundtable.asr.decoder import Memory, TextDecoder, in_front  # noqa: E402
 from roundtable.asr.decoding import Rules, decode, first_step  # noqa: E402
 from roundtable.asr.speculative import decode_assisted  # noqa: E402
 from roundtable.asr.window_engine import Decoded  # noqa: E402
@@ -104,7 +106,11 @@ def written(
 
 
 def row(memory: Memory, at: int) -> Memory:
-    return memory.rows(torch.tensor([at]))
+    return memory.part(at, at + 1)
+
+
+def rows(memory: Memory, chosen: list[int]) -> Memory:
+    return Memory([kept[chosen] for kept in memory.keys], [kept[chosen] for kept in memory.values])
 
 
 def generated(model: Any, states: Tensor, prompt: list[int]) -> tuple[int, ...]:
@@ -158,7 +164,7 @@ def test_a_row_is_written_as_if_it_were_alone(decoder: TextDecoder, memory: Memo
         (alone,) = written(decoder, row(memory, at), [prompt])
         assert alone.tokens == together[at].tokens
         assert alone.logprobs == pytest.approx(together[at].logprobs, abs=1e-4)
-    backwards = memory.rows(torch.tensor([4, 3, 2, 1, 0]))
+    backwards = rows(memory, [4, 3, 2, 1, 0])
     assert [one.tokens for one in written(decoder, backwards, PROMPTS[::-1])][::-1] == [one.tokens for one in together]
 
 
@@ -169,6 +175,39 @@ def test_rows_that_are_done_leave_and_change_nothing_for_the_others(decoder: Tex
     full = written(decoder, memory, prompts)
     assert [one.tokens for one in got] == [one.tokens[:limit] for one, limit in zip(full, limits, strict=True)]
     assert [one.finished for one in got] == [False] * 5
+
+
+def test_what_was_heard_is_in_its_place_again_when_rows_have_left(decoder: TextDecoder, memory: Memory) -> None:
+    before = rows(memory, list(range(5)))
+    decode(decoder, memory, [[1, 7, 5, 3]] * 5, [3, 30, 0, 12, 18], rules=RULES, eot=0)
+    for kept, was in zip((*memory.keys, *memory.values), (*before.keys, *before.values), strict=True):
+        assert torch.equal(kept, was)
+    with pytest.raises(KeyError), memory.front(in_front([4, 1])):
+        raise KeyError
+    assert all(torch.equal(kept, was) for kept, was in zip(memory.keys, before.keys, strict=True))
+
+
+@given(st.sets(st.integers(0, 30)))
+def test_rows_in_front_are_in_their_place_or_come_from_behind(chosen: set[int]) -> None:
+    order = in_front(chosen)
+    assert sorted(order) == sorted(chosen)
+    assert all(row == place or row >= len(order) for place, row in enumerate(order))
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_rows_brought_to_the_front_are_those_rows(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 9))
+    memory = Memory([torch.arange(count)[:, None] * 10], [torch.arange(count)[:, None]])
+    order = in_front(data.draw(st.sets(st.integers(0, count - 1))))
+    with memory.front(order) as front:
+        assert front.values[0][:, 0].tolist() == order
+        assert front.keys[0][:, 0].tolist() == [10 * row for row in order]
+        inner = in_front(range(len(order) // 2, len(order)))
+        with front.front(inner) as fewer:
+            assert fewer.values[0][:, 0].tolist() == [order[place] for place in inner]
+        assert front.values[0][:, 0].tolist() == order
+    assert memory.values[0][:, 0].tolist() == list(range(count))
 
 
 def test_a_row_ends_with_the_end_token_whose_probability_counts(decoder: TextDecoder, memory: Memory) -> None:
@@ -201,7 +240,7 @@ def test_sampling_gives_the_same_tokens_each_time_and_in_every_batch(decoder: Te
 
 def test_sampled_tokens_follow_the_models_distribution(decoder: TextDecoder, memory: Memory) -> None:
     """400 rows that differ in their noise only: the first token's frequencies against its probabilities."""
-    many = memory.rows(torch.zeros(400, dtype=torch.int64))
+    many = rows(memory, [0] * 400)
     scores = decoder.logits(decoder.read(torch.tensor([PROMPTS[0]]), decoder.begin(4), row(memory, 0)))[0, -1] + RULES.first
     expected = (scores / 0.7).softmax(-1)
     from roundtable.asr import decoding

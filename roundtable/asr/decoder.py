@@ -11,7 +11,8 @@ Rows may begin with prompts of unequal length: the shorter ones are padded on th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
@@ -38,9 +39,27 @@ class Memory:
     def __len__(self) -> int:
         return self.keys[0].shape[0]
 
-    def rows(self, rows: Tensor) -> Memory:
-        """These rows only, copied. `rows`: int64, on the same device."""
-        return Memory([_chosen(kept, rows) for kept in self.keys], [_chosen(kept, rows) for kept in self.values])
+    def part(self, first: int, end: int) -> Memory:
+        """Rows from `first` to before `end`, not copied."""
+        return Memory([kept[first:end] for kept in self.keys], [kept[first:end] for kept in self.values])
+
+    @contextmanager
+    def front(self, order: Sequence[int]) -> Iterator[Memory]:
+        """These rows, `in_front`, not copied: meanwhile they change places with others, and nobody else may read this."""
+        for kept in (*self.keys, *self.values):
+            _bring_to_front(kept, order)
+        try:
+            yield self.part(0, len(order))
+        finally:
+            for kept in (*self.keys, *self.values):
+                _bring_to_front(kept, order)  # changing places twice is staying
+
+
+def in_front(rows: Iterable[int]) -> list[int]:
+    """The same rows in an order in which each is in its own place or comes from behind all of them, so that few move."""
+    chosen = set(rows)
+    behind = sorted(row for row in chosen if row >= len(chosen))
+    return [place if place in chosen else behind.pop() for place in range(len(chosen))]
 
 
 class Past:
@@ -68,14 +87,15 @@ class Past:
         kept_values[:, :, self.length : end] = values
         return kept_keys[:, :, :end], kept_values[:, :, :end]
 
-    def keep(self, rows: Tensor) -> None:
-        """Forget every other row."""
+    def keep(self, order: Sequence[int]) -> None:
+        """Forget all but these rows, `in_front`."""
         for store in (self.keys, self.values):
             for layer, kept in enumerate(store):
                 if kept is not None:
-                    store[layer] = _chosen(kept, rows)
+                    _bring_to_front(kept, order)
+                    store[layer] = kept[: len(order)]
         if self.starts is not None:
-            self.starts = self.starts[rows]
+            self.starts = self.starts[list(order)]
 
 
 class TextDecoder:
@@ -186,8 +206,11 @@ class TextDecoder:
         return states.view(rows, columns, self._heads, size // self._heads).transpose(1, 2)
 
 
-def _chosen(kept: Tensor, rows: Tensor) -> Tensor:
-    return torch.index_select(kept, 0, rows, out=new_lasting(kept, (len(rows), *kept.shape[1:])))
+def _bring_to_front(kept: Tensor, order: Sequence[int]) -> None:
+    moved = [(place, row) for place, row in enumerate(order) if place != row]
+    if moved:
+        places, rows = (list(side) for side in zip(*moved, strict=True))
+        kept[places], kept[rows] = kept[rows], kept[places]
 
 
 def _join(states: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ seeded alike), no length penalty, and rows that are done leave.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from roundtable.asr.checkpoint import SpecialTokens
-from roundtable.asr.decoder import Memory, TextDecoder
+from roundtable.asr.decoder import Memory, TextDecoder, in_front
 from roundtable.asr.window_engine import Decoded
 
 _SEED = 20221206
@@ -27,7 +28,7 @@ _TIMESTAMPS = 1501
 """<|0.00|> to <|30.00|>. What a fine-tune added behind them is text."""
 
 _LEAVE_AT = 0.34
-"""Rows that are done leave once no more than this share is still at work: leaving copies what stays, beside all there was."""
+"""Rows that are done leave once no more than this share is still at work. Leaving earlier, up to 0.9, saves nothing on a CPU."""
 
 _STEPS_BETWEEN_LOOKS_ON_CUDA = 8
 """Asking a GPU whether everybody is done makes it wait; a few steps too many cost less."""
@@ -95,24 +96,25 @@ def decode(
     rows = torch.arange(len(prompts), device=device)  # the rows that are still in the batch
     row_limits = torch.tensor(limits, device=device)
     done = row_limits <= 0
-    for step in range(max(limits)):
-        scores = decoder.logits(states) + (rules.always if step else rules.first)
-        tokens = draw(scores, rows)
-        chosen = scores.gather(1, tokens[:, None])[:, 0] - scores.logsumexp(dim=-1)
-        written[rows, step] = torch.where(done, eot, tokens)
-        logprobs[rows, step] = torch.where(done, 0.0, chosen)
-        done = done | (tokens == eot) | (row_limits[rows] <= step + 1)
-        if step % steps_between_looks == steps_between_looks - 1:
-            working = int((~done).sum())
-            if working == 0:
-                break
-            if working <= _LEAVE_AT * len(rows):
-                stay = (~done).nonzero()[:, 0]
-                rows, done, memory = rows[stay], done[stay], memory.rows(stay)
-                past.keep(stay)
-                tokens = tokens[stay]
-        if step + 1 < max(limits):
-            states = decoder.read(tokens[:, None], past, memory)[:, -1]
+    with ExitStack() as back_in_their_places:
+        for step in range(max(limits)):
+            scores = decoder.logits(states) + (rules.always if step else rules.first)
+            tokens = draw(scores, rows)
+            chosen = scores.gather(1, tokens[:, None])[:, 0] - scores.logsumexp(dim=-1)
+            written[rows, step] = torch.where(done, eot, tokens)
+            logprobs[rows, step] = torch.where(done, 0.0, chosen)
+            done = done | (tokens == eot) | (row_limits[rows] <= step + 1)
+            if step % steps_between_looks == steps_between_looks - 1:
+                working = int((~done).sum())
+                if working == 0:
+                    break
+                if working <= _LEAVE_AT * len(rows):
+                    stay = in_front((~done).nonzero()[:, 0].tolist())
+                    rows, done, tokens = rows[stay], done[stay], tokens[stay]
+                    memory = back_in_their_places.enter_context(memory.front(stay))
+                    past.keep(stay)
+            if step + 1 < max(limits):
+                states = decoder.read(tokens[:, None], past, memory)[:, -1]
     return _unpack(written, logprobs, limits, eot)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from roundtable.asr import TranscribeOptions, long_form
 from roundtable.asr.alignment import speech_in, token_times
 from roundtable.asr.checkpoint import Checkpoint
-from roundtable.asr.decoder import Memory, TextDecoder
+from roundtable.asr.decoder import Memory, TextDecoder, in_front
 from roundtable.asr.decoding import FirstStep, Rules, decode, first_step
 from roundtable.asr.mel import LogMel
 from roundtable.asr.speculative import decode_assisted
@@ -121,13 +121,16 @@ class _Batch:
         engine, eot = self._engine, self._engine.checkpoint.tokens.eot
         before = _prompt_tokens(engine.checkpoint, prompt)
         room = engine.checkpoint.max_text_positions - len(before)
-        limits = [token_limit(self._windows[row], room) for row in rows]
+        limits = {row: token_limit(self._windows[row], room) for row in rows}
         if engine.assistant is not None and self._drafting is not None and temperature == 0.0:
             writer, drafter = (engine.decoder, self._memory), (engine.assistant.decoder, self._drafting)
             return [decode_assisted(writer, drafter, before, limits[0], rules=engine.rules, eot=eot)]
-        return decode(
-            engine.decoder, self._rows(rows), [before] * len(rows), limits, rules=engine.rules, eot=eot, temperature=temperature
-        )
+        order = in_front(rows)
+        prompts, by_row = [before] * len(order), [limits[row] for row in order]
+        with self._memory.front(order) as memory:
+            written = decode(engine.decoder, memory, prompts, by_row, rules=engine.rules, eot=eot, temperature=temperature)
+        found = dict(zip(order, written, strict=True))
+        return [found[row] for row in rows]
 
     def align(self, decoded: Sequence[Decoded], prompt: Prompt) -> Sequence[tuple[Word, ...]]:
         checkpoint = self._engine.checkpoint
@@ -143,7 +146,7 @@ class _Batch:
             part = decoded[first : first + at_once]
             width = max(len(row.tokens) for row in part)
             ids = [[*before, *row.tokens, *[checkpoint.tokens.eot] * (width - len(row.tokens))] for row in part]
-            memory = self._rows(range(first, first + len(part)))
+            memory = self._memory.part(first, first + len(part))
             looks = self._engine.decoder.attention(torch.tensor(ids, device=checkpoint.device), memory, heads)
             windows = self._windows[first : first + len(part)]
             speech = [speech_in(window) for window in windows]
@@ -158,11 +161,6 @@ class _Batch:
                 logprobs = row.logprobs[: len(row.tokens)]
                 words.append(timed_words(row.tokens, logprobs, boundaries, checkpoint.decode_text))
         return words
-
-    def _rows(self, rows: Sequence[int]) -> Memory:
-        if list(rows) == list(range(len(self._memory))):
-            return self._memory
-        return self._memory.rows(torch.tensor(list(rows), device=self._engine.checkpoint.device))
 
 
 class _Assistant:
