@@ -28,7 +28,7 @@ _TIMESTAMPS = 1501
 """<|0.00|> to <|30.00|>. What a fine-tune added behind them is text."""
 
 _LEAVE_AT = 0.34
-"""Rows that are done leave once no more than this share is still at work. Leaving earlier, up to 0.9, saves nothing on a CPU."""
+"""Rows that are done leave once no more than this share is still at work. On a CPU leaving sooner, up to 0.9, saves nothing."""
 
 _STEPS_BETWEEN_LOOKS_ON_CUDA = 8
 """Asking a GPU whether everybody is done makes it wait; a few steps too many cost less."""
