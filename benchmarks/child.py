@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +20,15 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 
+LIMIT_S = 3600.0
+"""The longest that an answer may take: an hour of audio takes the slowest system a quarter of that."""
+
 
 class Child:
-    """The parent's end. `ready` is the first thing that the child said. `python`: the interpreter of its environment."""
+    """The parent's end. `ready` is the first thing that the child said. `python`: the interpreter of its environment.
+
+    A child that has not answered after `limit_s` is ended.
+    """
 
     def __init__(
         self,
@@ -30,7 +37,9 @@ class Child:
         threads: int,
         environment: Mapping[str, str],
         python: Path | str = sys.executable,
+        limit_s: float = LIMIT_S,
     ) -> None:
+        self._limit_s = limit_s
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the child
         self._process = subprocess.Popen(  # noqa: S603  our own program
             [str(python), "-m", module, *arguments],
@@ -46,7 +55,7 @@ class Child:
         self.ready = self._answer()
 
     def ask(self, *request: object) -> dict[str, Any]:
-        """Raises RuntimeError, with the end of its log, when the child has ended."""
+        """Raises RuntimeError, with the end of its log, when the child has ended or did not answer in time."""
         assert self._process.stdin is not None  # noqa: S101  it is a pipe
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -54,13 +63,26 @@ class Child:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None  # noqa: S101  as above
-        line = self._process.stdout.readline()
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        patience = threading.Timer(self._limit_s, end)
+        patience.daemon = True
+        patience.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            patience.cancel()
         if not line:
             self._process.wait()
             self._log.seek(0)
             told = self._log.read()[-4000:]
             self.close()
-            raise RuntimeError(f"A system of the benchmark ended early:\n{told}")
+            how = f"did not answer within {self._limit_s:g} s" if late.is_set() else "ended early"
+            raise RuntimeError(f"A system of the benchmark {how}:\n{told}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

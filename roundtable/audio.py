@@ -58,6 +58,9 @@ _RATES_HZ = range(1_000, 768_001)
 # A hole in the file's clock that is worth filling, and a shortfall that is worth refusing. Encoder delay, timestamps in
 # whole milliseconds and network jitter stay well below.
 _TOLERANCE_S = 0.1
+# Where every frame says with which sample it begins: one frame that is lost, some 70 ms, is a hole.
+_EXACT_TOLERANCE_S = 0.005
+_EXACT_CLOCK = frozenset({"flac", "tta"})
 
 # In formats whose clock may start anew in the middle (spliced broadcasts, chained Ogg), a longer jump is that, not a loss.
 _MAX_DISCONTINUITY_S = 60.0
@@ -256,6 +259,7 @@ def _decode(container: InputContainer, stream: AudioStream, data: bytes, max_sec
         max_seconds,
         start_s=_in_seconds(stream.start_time, stream.time_base),
         has_clock=container.format.name in _HAS_CLOCK,
+        tolerance_s=_EXACT_TOLERANCE_S if container.format.name in _EXACT_CLOCK else _TOLERANCE_S,
         clock_may_jump=bool(container.format.flags & _AVFMT_TS_DISCONT),
     )
     undecodable = NotAudio("The file's audio track cannot be decoded.")
@@ -316,12 +320,15 @@ class _Waveform:
     `seconds` is how much there is so far, in the file's own time; `closed_up_s` how much that time claims beyond it.
     """
 
-    def __init__(self, max_seconds: float, *, start_s: float | None, has_clock: bool, clock_may_jump: bool) -> None:
+    def __init__(
+        self, max_seconds: float, *, start_s: float | None, has_clock: bool, tolerance_s: float, clock_may_jump: bool
+    ) -> None:
         self.seconds = 0.0
         self.closed_up_s = 0.0
         self._max_seconds = max_seconds
         self._start_s = start_s
         self._has_clock = has_clock
+        self._tolerance_s = tolerance_s
         self._clock_may_jump = clock_may_jump
         self._holes = 0
         self._silence_s = 0.0
@@ -385,7 +392,7 @@ class _Waveform:
         gap_s = time_s - self._start_s - self.seconds
         if gap_s < -_RESTART_S or (self._clock_may_jump and gap_s > _MAX_DISCONTINUITY_S):
             self._start_s += gap_s
-        elif gap_s > _TOLERANCE_S:
+        elif gap_s > self._tolerance_s:
             damaged = True
             if self._silence_s + gap_s > max(_MAX_SILENCE_S, self.seconds - self._silence_s):
                 self._start_s += gap_s  # the clock claims more than there is sound: close up

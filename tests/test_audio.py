@@ -621,6 +621,15 @@ def test_damage_is_counted_and_later_times_stay_right(container: str, codec: str
     assert pitch_at(decoded, 8.1) == pytest.approx(880, abs=1)
 
 
+def test_one_damaged_frame_of_a_flac_used_to_close_up_without_a_word() -> None:
+    data = encode(two_tones(), 48_000, "flac", "flac")
+    header = data.index(b"\xff\xf8", len(data) // 2)  # of a frame of 4608 samples
+    decoded = decode(data[:header] + b"\0\0" + data[header + 2 :])
+    assert decoded.holes == 1
+    assert decoded.samples.shape == (160_000,)
+    assert (decoded.samples == 0).sum() == pytest.approx(4608 / 3, abs=20)
+
+
 def test_damage_without_a_clock_is_counted() -> None:
     decoded = decode(damage(encode(two_tones(), 48_000, "mp3", "libmp3lame")))
     assert decoded.holes == 1

@@ -32,3 +32,8 @@ def test_what_falls_short_is_told_and_ends_strictly(capsys: pytest.CaptureFixtur
 def test_a_system_that_ends_early_shows_its_log() -> None:
     with pytest.raises(RuntimeError, match=r"No module named benchmarks\.nothing"):
         Child("benchmarks.nothing", threads=1, environment={})
+
+
+def test_a_system_that_never_answers_is_ended_and_named() -> None:
+    with pytest.raises(RuntimeError, match=r"did not answer within 0\.5 s"):
+        Child("base64", "-e", "-", threads=1, environment={}, limit_s=0.5)  # which waits for the end of its input

@@ -19,7 +19,7 @@ from benchmarks import outcome, whole_job, whole_job_systems, whole_job_tables
 from benchmarks.merge_peers import hugging_face
 from benchmarks.peers.protocol import Heard, Request, Stages, measured
 from benchmarks.peers.tutorial_handler import hand_out
-from benchmarks.whole_job import Bench, Scale
+from benchmarks.whole_job_parts import Bench, Scale
 from benchmarks.whole_job_systems import (
     OURS,
     OURS_INT8,
