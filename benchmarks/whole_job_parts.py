@@ -55,7 +55,7 @@ SEED, VOICES, NOISE_DB = 9400, 3, -54.0
 WARM_S = 10.0
 SHORT_S, SHORT_ROUNDS = 60.0, 3
 """Up to so long, a recording is heard several times."""
-LONG_PROCESSES = 3
+LONG_PROCESSES = 5
 """So many hear a longer one, of ours: where the stages happen to meet moves a peak by some 20 MB."""
 
 
