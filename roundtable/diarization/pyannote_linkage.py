@@ -3,7 +3,7 @@
 Both of its pipelines first join voices by the distance of their centroids, with scipy's `linkage`, which holds the distances of
 all pairs, twice: 150 MB for an hour with its 4400 voices, 2.4 GB for four hours. The centroid of a cluster is known from its
 members alone, so that a nearest neighbour for each is enough (Müllner 2011, "Modern hierarchical, agglomerative clustering
-algorithms", section 3.3): 2 MB for four hours. fastcluster, by the author of both programs' algorithm, does it that way. The
+algorithms", section 3.3): 2 MB for four hours. fastcluster, his own program, does it that way. The
 tree is the same, rounded in the last digit; only of pairs that are equally close may another one come first.
 """
 
