@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m client", description=__doc__, epilog=_EPILOG)
     parser.add_argument("url", metavar="URL", help="the endpoint's")
     parser.add_argument("recordings", metavar="RECORDING", nargs="+", help="a file")
-    parser.add_argument("--format", default="txt", help="a response_format (default: txt); every json one is printed whole")
+    parser.add_argument("--format", help="a response_format (default: txt); every json one is printed whole")
     parser.add_argument(
         "-p", dest="parameters", metavar="NAME=VALUE", action="append", default=[], help="a parameter, such as num_speakers=2"
     )
@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not all("=" in given for given in options.parameters):
         parser.error("-p: must be NAME=VALUE")
-    parameters = dict(given.partition("=")[::2] for given in options.parameters) | {"response_format": options.format}
+    parameters = {"response_format": "txt"} | dict(given.partition("=")[::2] for given in options.parameters)
+    if options.format is not None:
+        parameters["response_format"] = options.format
+    whole = parameters["response_format"].endswith("json")
     try:
         token: Literal[False] | None = False if options.no_token else None
         client = Client(options.url, token=token, allow_plain_http=options.allow_plain_http, on_wait=_tell)
@@ -53,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"recording {place}: {error}", file=sys.stderr)
                 failed = True
             else:
-                print(
-                    json.dumps(reply.raw, indent=1) if options.format.endswith("json") else reply.text.rstrip("\n"), flush=True
-                )
+                print(json.dumps(reply.raw, indent=1) if whole else reply.text.rstrip("\n"), flush=True)
     return int(failed)
 
 

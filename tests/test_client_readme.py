@@ -74,6 +74,22 @@ def test_the_command_prints_what_was_said_and_goes_on_after_a_failure(capsys: py
     assert json.loads(server.requests[0].body)["parameters"] == {"num_speakers": "2", "response_format": "txt"}
 
 
+@pytest.mark.parametrize(
+    ("options", "sent", "printed"),
+    [
+        (["-p", "response_format=verbose_json"], "verbose_json", json.dumps(REPLY, indent=1)),
+        (["-p", "response_format=json", "--format", "txt"], "txt", "Good morning."),
+    ],
+)
+def test_a_format_given_as_a_parameter_used_to_be_replaced_by_txt(
+    options: list[str], sent: str, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer(SAYS) as server:
+        assert main([server.url, "samples/call.flac", *options]) == 0
+    assert capsys.readouterr().out == printed + "\n"
+    assert json.loads(server.requests[0].body)["parameters"] == {"response_format": sent}
+
+
 def test_the_command_prints_json_whole_and_says_that_it_waits(capsys: pytest.CaptureFixture[str]) -> None:
     with ScriptedServer(Says(503), SAYS) as server:
         code = main([server.url, "samples/call.flac", "--format", "json", "--raw"])

@@ -48,6 +48,15 @@ def test_a_negation_or_condition_of_another_clause_does_not_matter(text: str) ->
 
 
 @pytest.mark.parametrize(
+    "what", ["find the battery", "start the project in June", "begin the sale", "wait for the release", "meet in Rome"]
+)
+def test_what_was_decided_in_so_many_words_used_to_be_lost_to_a_list_of_empty_verbs(what: str) -> None:
+    text = f"We decided to {what}."
+    assert decisions(("A", text)) == (Point(text, (10,)),)
+    assert decisions(("A", f"So we are going to {what}.")) == ()
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Have we decided to ship the beta?",
@@ -64,6 +73,7 @@ def test_a_negation_or_condition_of_another_clause_does_not_matter(text: str) ->
         "We almost agreed on the small budget.",
         "So we are going to talk about the launch today.",
         "We agreed to disagree about the colours.",
+        "We decided to talk about the launch again.",
         "The decision is not yet made about the venue.",
         "The decision is up to the board members.",
         "We agreed.",

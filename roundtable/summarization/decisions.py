@@ -8,9 +8,11 @@ from dataclasses import replace
 from roundtable.summarization.rules import (
     ACCEPTANCE,
     DECISIONS,
+    INTENTION,
     LONGEST_SENTENCE,
     NEGATION,
     NOT_A_DECISION,
+    NOT_A_PLAN,
     PROPOSAL,
     SETTLED,
     add_evidence,
@@ -62,7 +64,7 @@ def _decisions(units: Sequence[Unit]) -> Iterator[tuple[Point, int]]:
             match is not None
             and not is_question(unit.text)
             and is_asserted(unit.text, match.start())
-            and not NOT_A_DECISION.search(unit.text[match.end() :])
+            and not (NOT_A_PLAN if INTENTION.match(match[0]) else NOT_A_DECISION).search(unit.text[match.end() :])
             and _says_what(unit.text)
         ):
             yield Point(unit.text, (unit.turn.id,)), place
@@ -82,7 +84,7 @@ def _is_decided_by(proposed: Unit, acceptance: Unit) -> bool:
         proposal is not None
         and proposed.turn.speaker != acceptance.turn.speaker
         and not NEGATION.search(proposed.text, 0, proposal.start())
-        and not NOT_A_DECISION.search(proposed.text[proposal.end() :])
+        and not NOT_A_PLAN.search(proposed.text[proposal.end() :])
     )
 
 

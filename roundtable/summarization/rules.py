@@ -30,13 +30,19 @@ DECISIONS = (
 
 CHOOSE = r"(?:go with|go for|go ahead with|stick with|stick to|settle on|settle for|stay with)"
 
-NOT_A_DECISION = re.compile(
-    r"^\W*(?:to )?(?:disagree|talk|discuss|meet|start|begin|continue|move on|wrap up|have|be|need|see|look|go over|go through|"
-    r"hear|wait|get|know|find|cover|review|think|want|take a (?:look|break)|nothing|not yet|up to|hard|difficult|pending|"
-    r"still|yours)\b",
+_UNDECIDED = (
+    r"disagree|talk|discuss|move on|wrap up|see|look|go over|go through|hear|know|think|want|nothing|not yet|up to|hard|"
+    r"difficult|pending|still|yours"
+)
+NOT_A_DECISION = re.compile(rf"^\W*(?:to )?(?:{_UNDECIDED})\b", re.IGNORECASE)
+"""What must not follow the words of a decision: "we agreed to disagree"."""
+
+INTENTION = re.compile(r"so we\b", re.IGNORECASE)
+NOT_A_PLAN = re.compile(
+    rf"^\W*(?:to )?(?:{_UNDECIDED}|meet|start|begin|continue|have|be|need|wait|get|find|cover|review|take a (?:look|break))\b",
     re.IGNORECASE,
 )
-"""What must not follow the words of a decision: "so we are going to talk about"."""
+"""What must not follow a mere intention or a proposal: "so we are going to start", "let's have a look"."""
 
 SETTLED = re.compile(r"\b(?:it|that)(?:['’]?s| is)(?: now| then| all)* (?:settled|decided|agreed|a deal)\b", re.IGNORECASE)
 """Said alone, it decides the sentence before it."""
