@@ -332,6 +332,7 @@ class _Waveform:
         self._clock_may_jump = clock_may_jump
         self._holes = 0
         self._silence_s = 0.0
+        self._stepped_back_s = 0.0
         self._damaged = False
         self._samples = np.empty(0, np.float32)
         self._count = 0
@@ -392,6 +393,11 @@ class _Waveform:
         gap_s = time_s - self._start_s - self.seconds
         if gap_s < -_RESTART_S or (self._clock_may_jump and gap_s > _MAX_DISCONTINUITY_S):
             self._start_s += gap_s
+            self._stepped_back_s = -gap_s
+        elif self._stepped_back_s > 0 and abs(gap_s - self._stepped_back_s) < _RESTART_S:
+            # It is back where it was, as with a short frame amid long ones, whose number stands for another time.
+            self._start_s += gap_s
+            self._stepped_back_s = 0.0
         elif gap_s > self._tolerance_s:
             damaged = True
             if self._silence_s + gap_s > max(_MAX_SILENCE_S, self.seconds - self._silence_s):

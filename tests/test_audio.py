@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from roundtable import audio
-from roundtable.audio import Audio, decode_audio, decode_base64
+from roundtable.audio import Audio, _Waveform, decode_audio, decode_base64
 from roundtable.errors import (
     AudioTooLarge,
     AudioTooLong,
@@ -628,6 +628,20 @@ def test_one_damaged_frame_of_a_flac_used_to_close_up_without_a_word() -> None:
     assert decoded.holes == 1
     assert decoded.samples.shape == (160_000,)
     assert (decoded.samples == 0).sum() == pytest.approx(4608 / 3, abs=20)
+
+
+def test_a_short_frame_amid_long_ones_used_to_become_seconds_of_silence() -> None:
+    """FFmpeg takes a FLAC frame's number times its own length for its time: a short one seems to lie far back."""
+    waveform = _Waveform(60, start_s=0.0, has_clock=True, tolerance_s=0.005, clock_may_jump=False)
+    sound = tone(13, 16_000)
+    for number, length in enumerate((*[1024] * 100, 256, *[1024] * 100)):
+        at = round(waveform.seconds * 16_000)
+        frame = av.AudioFrame.from_ndarray(sound[np.newaxis, at : at + length], "flt", "mono")
+        frame.sample_rate, frame.time_base, frame.pts = 16_000, Fraction(1, 16_000), number * length
+        waveform.add(frame)
+    heard = waveform.finish()
+    assert (len(heard.samples), heard.holes) == (200 * 1024 + 256, 0)
+    assert np.abs(heard.samples - sound[: len(heard.samples)]).max() < 0.01
 
 
 def test_damage_without_a_clock_is_counted() -> None:

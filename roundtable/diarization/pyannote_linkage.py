@@ -3,8 +3,11 @@
 Both of its pipelines first join voices by the distance of their centroids, with scipy's `linkage`, which holds the distances of
 all pairs, twice: 150 MB for an hour with its 4400 voices, 2.4 GB for four hours. The centroid of a cluster is known from its
 members alone, so that a nearest neighbour for each is enough (Müllner 2011, "Modern hierarchical, agglomerative clustering
-algorithms", section 3.3): 2 MB for four hours. fastcluster, his own program, does it that way. The
-tree is the same, rounded in the last digit; only of pairs that are equally close may another one come first.
+algorithms", section 3.3): 2 MB for four hours. fastcluster, his own program, does it that way. The tree is the same, rounded
+in the last digit; only of pairs that are equally close may another one come first. Where a few voices are repeated hundreds of
+times to the last bit, so that most pairs are, pyannote's search for a given number of speakers may stop at another cut of it.
+
+Cost: with embeddings of 256 numbers 3 s for an hour and 44 for four (scipy: 2 and 32), in which nothing can be cancelled.
 """
 
 from __future__ import annotations
