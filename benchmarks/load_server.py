@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from benchmarks.load_requests import Transcribe, one_attempt_client, over_http
 from client import ConnectionFailedError, Reply
@@ -49,6 +50,14 @@ class Server:
     name: str
     transcribe: Transcribe
     pid: int | None
+
+
+class Held(NamedTuple):
+    """What a server held in memory, so many seconds after the start, when so many requests had ended."""
+
+    ended: int
+    mb: float
+    at_s: float
 
 
 def is_loopback(url: str) -> bool:
@@ -133,18 +142,25 @@ def resident_mb(pid: int) -> float | None:
 
 
 @asynccontextmanager
-async def watched(pid: int | None, ended: Callable[[], int], every_s: float) -> AsyncIterator[list[tuple[int, float]]]:
-    """A list that grows by (requests that have ended, MB) while the block runs; it stays empty for nobody."""
-    samples: list[tuple[int, float]] = []
+async def watched(pid: int | None, ended: Callable[[], int], every_s: float) -> AsyncIterator[list[Held]]:
+    """A list that grows while the block runs, and once more when it ends; it stays empty for nobody."""
+    samples: list[Held] = []
+    start = asyncio.get_running_loop().time()
+
+    def sample(pid: int) -> bool:
+        held_mb = resident_mb(pid)
+        if held_mb is not None:
+            samples.append(Held(ended(), held_mb, asyncio.get_running_loop().time() - start))
+        return held_mb is not None
 
     async def watch(pid: int) -> None:
-        while (held_mb := resident_mb(pid)) is not None:
-            samples.append((ended(), held_mb))
+        while sample(pid):
             await asyncio.sleep(every_s)
 
     watching = None if pid is None else asyncio.create_task(watch(pid))
     yield samples
-    if watching is not None:
+    if pid is not None and watching is not None:
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
+        sample(pid)

@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmarks import load, load_tables, outcome
 from benchmarks.load_arrivals import Arrival, poisson, waits_one_at_a_time
 from benchmarks.load_recordings import cut
 from benchmarks.load_requests import Sent, Transcribe, one_attempt_client, over_http, send_all
-from benchmarks.load_server import host_named, is_loopback, resident_mb, settings, started, through_pipe, watched
+from benchmarks.load_server import Held, host_named, is_loopback, resident_mb, settings, started, through_pipe, watched
 from benchmarks.load_tables import percentile, slope
 from client import InvalidCallError
 from tests.fakes import GatheringServer, OneAtATime, PipedHost, VirtualTimeLoop
@@ -218,6 +218,19 @@ def test_no_slope_without_two_numbers_of_requests(points: list[tuple[int, float]
     assert slope(points) is None
 
 
+def at_rest_with(mb: Callable[[int], float]) -> list[tuple[int, float, float]]:
+    """What `run` would hold if each of its requests had ended before the next began."""
+    return [(count, mb(count), count - 0.5) for count in range(11)]
+
+
+def test_what_a_request_in_progress_takes_is_not_held_against_the_host() -> None:
+    made = {
+        "requests": [{"begun_s": 0.0}, {"begun_s": 2.0}, {"begun_s": 2.5}],
+        "memory": [(0, 900.0, 0.5), (1, 100.0, 1.5), (1, 900.0, 2.2), (2, 900.0, 3.0), (3, 101.0, 4.0)],
+    }
+    assert load_tables.at_rest(made) == [(1, 100.0), (3, 101.0)]
+
+
 def run(**changes: Any) -> dict[str, Any]:
     """A server that has served ten requests, one at a time: 1.5 s each, one a second."""
     sent = [Sent(n, 10.0, n, 1.5 + 1.5 * n, "ok", 1.5) for n in range(10)]
@@ -231,7 +244,7 @@ def run(**changes: Any) -> dict[str, Any]:
         "one_at_a_time": True,
         "models": {"asr": "an engine"},
         "requests": [asdict(one) for one in sent],
-        "memory": [(count, 100 + 0.1 * count) for count in range(11)],
+        "memory": at_rest_with(lambda count: 100 + 0.1 * count),
     }
     return {**whole, **changes}
 
@@ -250,8 +263,8 @@ def changed(place: int, **fields: Any) -> dict[str, Any]:
         (changed(9, kind="degraded"), ["degraded replies"]),
         (changed(9, kind="unfinished", served_s=None), ["unfinished"]),
         (changed(0, begun_s=0.2), ["sent late, p99, s"]),
-        (run(memory=[(count, 0.3 * count) for count in range(11)]), ["memory, MB per 100 requests"]),
-        (run(memory=[(3, 1.0)]), ["memory, MB per 100 requests"]),
+        (run(memory=at_rest_with(lambda count: 0.3 * count)), ["memory at rest, MB per 100 requests"]),
+        (run(memory=[(10, 1.0, 99.0)]), ["memory at rest, MB per 100 requests"]),
         (changed(9, ended_s=25.0), ["mean queueing, s: one at a time"]),
         (run(requests=[asdict(Sent(n, 10.0, n, n + 1.5, "ok", 1.5)) for n in range(10)]), ["mean queueing, s: one at a time"]),
         (run(requests=[asdict(Sent(n, 10.0, n, n + 1.5, "ok", 1.5)) for n in range(10)], one_at_a_time=False), []),
@@ -278,7 +291,7 @@ def test_the_tables_row_by_row() -> None:
     assert [cells[name] for name in ("answered", "degraded", "unfinished")] == [["8"], ["0"], ["1"]]
     assert cells["audio seconds per second"] == ["6.7"]
     assert cells["memory at the beginning, at most, at the end, MB"] == ["100", "101", "101"]
-    assert cells["memory, MB per 100 requests"] == ["+10.0"]
+    assert cells["memory at rest, MB per 100 requests"] == ["+10.0"]
 
 
 # ---- The server and the command line
@@ -385,7 +398,7 @@ def test_the_whole_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_host_is_started_called_watched_and_ended() -> None:
-    async def whole() -> tuple[list[Sent], int, list[tuple[int, float]]]:
+    async def whole() -> tuple[list[Sent], int, list[Held]]:
         async with started(PLAIN, "base64", 60.0) as server:
             assert server.pid is not None
             assert b"plain.py" in Path(f"/proc/{server.pid}/cmdline").read_bytes()
@@ -399,8 +412,9 @@ def test_a_host_is_started_called_watched_and_ended() -> None:
     assert one.kind == "ok"
     assert one.served_s is not None
     assert 0 < one.served_s < one.latency_s
-    assert all(50 < held_mb < 10_000 for _, held_mb in memory)
-    assert [count for count, _ in memory] == list(range(len(memory)))
+    assert all(50 < held.mb < 10_000 for held in memory)
+    assert [held.ended for held in memory] == list(range(len(memory)))
+    assert [held.at_s for held in memory] == sorted(held.at_s for held in memory)
     assert resident_mb(pid) is None
 
 
