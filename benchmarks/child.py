@@ -21,7 +21,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent
 
 LIMIT_S = 3600.0
-"""The longest that an answer may take: an hour of audio takes the slowest system a quarter of that."""
+"""The longest that an answer may take. Ten minutes of audio take the slowest system a minute and a half."""
 
 
 class Child:

@@ -145,22 +145,25 @@ def resident_mb(pid: int) -> float | None:
 async def watched(pid: int | None, ended: Callable[[], int], every_s: float) -> AsyncIterator[list[Held]]:
     """A list that grows while the block runs, and once more when it ends; it stays empty for nobody."""
     samples: list[Held] = []
-    start = asyncio.get_running_loop().time()
+    if pid is None:
+        yield samples
+        return
+    now = asyncio.get_running_loop().time
+    start = now()
 
-    def sample(pid: int) -> bool:
+    def sample() -> bool:
         held_mb = resident_mb(pid)
         if held_mb is not None:
-            samples.append(Held(ended(), held_mb, asyncio.get_running_loop().time() - start))
+            samples.append(Held(ended(), held_mb, now() - start))
         return held_mb is not None
 
-    async def watch(pid: int) -> None:
-        while sample(pid):
+    async def watch() -> None:
+        while sample():
             await asyncio.sleep(every_s)
 
-    watching = None if pid is None else asyncio.create_task(watch(pid))
+    watching = asyncio.create_task(watch())
     yield samples
-    if pid is not None and watching is not None:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-        sample(pid)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    sample()

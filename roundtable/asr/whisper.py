@@ -121,14 +121,14 @@ class _Batch:
         engine, eot = self._engine, self._engine.checkpoint.tokens.eot
         before = _prompt_tokens(engine.checkpoint, prompt)
         room = engine.checkpoint.max_text_positions - len(before)
-        limits = {row: token_limit(self._windows[row], room) for row in rows}
+        order = in_front(rows)
+        limits = [token_limit(self._windows[row], room) for row in order]
         if engine.assistant is not None and self._drafting is not None and temperature == 0.0:
             writer, drafter = (engine.decoder, self._memory), (engine.assistant.decoder, self._drafting)
             return [decode_assisted(writer, drafter, before, limits[0], rules=engine.rules, eot=eot)]
-        order = in_front(rows)
-        prompts, by_row = [before] * len(order), [limits[row] for row in order]
+        prompts = [before] * len(order)
         with self._memory.front(order) as memory:
-            written = decode(engine.decoder, memory, prompts, by_row, rules=engine.rules, eot=eot, temperature=temperature)
+            written = decode(engine.decoder, memory, prompts, limits, rules=engine.rules, eot=eot, temperature=temperature)
         found = dict(zip(order, written, strict=True))
         return [found[row] for row in rows]
 

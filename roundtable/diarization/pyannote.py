@@ -37,8 +37,7 @@ _CPU_BATCH, _GPU_BATCH = 8, 32
 """Windows of 10 s at once. More make a CPU no faster, only larger."""
 
 _CPU_EMBEDDED = 4
-"""Of these, at most so many for their embeddings, whose network's results are the largest. Two take a twentieth longer
-and do not lower an hour's peak, which lies elsewhere (docs/adr/0012)."""
+"""Of these, at most so many for their embeddings, whose network's results are the largest. Two take a twentieth longer."""
 
 _SAME_VOICE = 0.5
 """Cosine distance up to which a speaker and a reference are one person.

@@ -38,6 +38,8 @@ NOT_A_DECISION = re.compile(rf"^\W*(?:to )?(?:{_UNDECIDED})\b", re.IGNORECASE)
 """What must not follow the words of a decision: "we agreed to disagree"."""
 
 INTENTION = re.compile(r"so we\b", re.IGNORECASE)
+"""How the last of `DECISIONS` begins, and no other: it announces, and must not be followed by what is no plan."""
+
 NOT_A_PLAN = re.compile(
     rf"^\W*(?:to )?(?:{_UNDECIDED}|meet|start|begin|continue|have|be|need|wait|get|find|cover|review|take a (?:look|break))\b",
     re.IGNORECASE,
